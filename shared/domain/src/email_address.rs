@@ -1,0 +1,154 @@
+//! Addresses that SES can send to.
+
+use std::borrow::Cow;
+
+use email_address::Options;
+use idna::AsciiDenyList;
+use idna::uts46::{DnsLength, Hyphens, Uts46};
+
+/// The longest address, in bytes: RFC 5321 section 4.5.3.1.3 less its angle brackets.
+const MAX_ADDRESS_BYTES: usize = 254;
+/// The longest local part, in bytes: RFC 5321 section 4.5.3.1.1.
+const MAX_LOCAL_PART_BYTES: usize = 64;
+
+/// An address that mail can be sent to (contract, E-mail): an unquoted ASCII local part, and a domain of two or more
+/// labels, which may be international.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EmailAddress {
+    ascii: String,
+}
+
+/// The text is no address that mail can be sent to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no e-mail address that mail can be sent to")]
+pub struct InvalidEmailAddress;
+
+impl EmailAddress {
+    /// Takes an address as it was sent; nothing is trimmed.
+    ///
+    /// # Errors
+    /// When SES could not send to it.
+    pub fn parse(sent: &str) -> Result<Self, InvalidEmailAddress> {
+        let (local, domain) = sent.split_once('@').ok_or(InvalidEmailAddress)?;
+        let domain = ascii_domain(domain).ok_or(InvalidEmailAddress)?;
+        let ascii = format!("{local}@{domain}");
+        // The crate's grammar takes quoted and non-ASCII local parts, all-digit domains and longer domains: SES does not.
+        let valid = sent.len() <= MAX_ADDRESS_BYTES
+            && ascii.len() <= MAX_ADDRESS_BYTES
+            && local.len() <= MAX_LOCAL_PART_BYTES
+            && local.is_ascii()
+            && !local.starts_with('"')
+            && email_address::EmailAddress::parse_with_options(&ascii, strictest()).is_ok();
+        if valid { Ok(Self { ascii }) } else { Err(InvalidEmailAddress) }
+    }
+
+    /// The address with its domain in ASCII (RFC 5891), the form that SES takes.
+    #[must_use]
+    pub fn as_ascii(&self) -> &str {
+        &self.ascii
+    }
+}
+
+/// The domain after IDNA: labels of 1 to 63 letters, digits and inner hyphens, no trailing dot.
+fn ascii_domain(domain: &str) -> Option<Cow<'_, str>> {
+    let ascii = Uts46::new()
+        .to_ascii(domain.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify)
+        .ok()?;
+    let (_, last_label) = ascii.rsplit_once('.')?;
+    let all_digits = last_label.bytes().all(|byte| byte.is_ascii_digit());
+    (!all_digits).then_some(ascii)
+}
+
+fn strictest() -> Options {
+    Options::default().with_required_tld().without_domain_literal().without_display_text()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_valid(sent: &str, ascii: &str) {
+        assert_eq!(EmailAddress::parse(sent).map(|address| address.ascii), Ok(ascii.to_owned()));
+    }
+
+    #[track_caller]
+    fn check_invalid(sent: &str) {
+        assert_eq!(EmailAddress::parse(sent), Err(InvalidEmailAddress), "{sent}");
+    }
+
+    #[test]
+    fn what_ses_can_send_to_is_valid() {
+        check_valid("jordan@example.com", "jordan@example.com");
+        check_valid("j.o'r+d_a-n=1@a-b.example.co.uk", "j.o'r+d_a-n=1@a-b.example.co.uk");
+        check_valid("!#$%&'*+-/=?^_`{|}~@example.com", "!#$%&'*+-/=?^_`{|}~@example.com");
+        check_valid("Jordan@EXAMPLE.Com", "Jordan@example.com");
+        check_valid("jordan@münchen.de", "jordan@xn--mnchen-3ya.de");
+        check_valid("jordan@例え.テスト", "jordan@xn--r8jz45g.xn--zckzah");
+        check_valid("a@1.c0", "a@1.c0");
+    }
+
+    #[test]
+    fn what_ses_cannot_send_to_is_invalid() {
+        for sent in [
+            "",
+            "@",
+            "a",
+            "a@",
+            "@example.com",
+            "a@b",
+            "a@localhost",
+            "a@example.com.",
+            "a@.example.com",
+            "a@example..com",
+            "a b@example.com",
+            " a@example.com",
+            "a@example.com ",
+            "a@example.com\n",
+            "a@@example.com",
+            "a@b@example.com",
+            ".a@example.com",
+            "a.@example.com",
+            "a..b@example.com",
+            "\"a\"@example.com",
+            "\"a b\"@example.com",
+            "é@example.com",
+            "a@[192.0.2.1]",
+            "a@[IPv6:2001:db8::1]",
+            "email@123.123.123.123",
+            "a@dom_ain.com",
+            "a@-example.com",
+            "a@example-.com",
+            "a@example.123",
+            "Jordan <a@example.com>",
+            "<a@example.com>",
+            "a@exam ple.com",
+            "a@example.com,b@example.com",
+            "a@example.com\0",
+            "a\r\nBcc: b@example.com",
+            "a@xn--a.com",
+            "a@exa\u{202e}mple.com",
+            "a(c)@example.com",
+        ] {
+            check_invalid(sent);
+        }
+    }
+
+    #[test]
+    fn lengths_are_those_of_rfc_5321() {
+        let local = |bytes| format!("{}@example.com", "a".repeat(bytes));
+        check_valid(&local(64), &local(64));
+        check_invalid(&local(65));
+        let label = |bytes| format!("a@{}.com", "b".repeat(bytes));
+        check_valid(&label(63), &label(63));
+        check_invalid(&label(64));
+        let total = |bytes: usize| {
+            let labels = format!("{0}.{0}.{0}", "b".repeat(49));
+            let tail = "c".repeat(bytes - 64 - 1 - labels.len() - 1);
+            format!("{}@{labels}.{tail}", "a".repeat(64))
+        };
+        assert_eq!(total(254).len(), 254);
+        check_valid(&total(254)[..], &total(254));
+        check_invalid(&total(255));
+    }
+}

@@ -1,0 +1,99 @@
+//! What was recorded.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+
+use crate::environment::Environment;
+use crate::random::random_text;
+use crate::request_id::RequestId;
+use crate::submission::Submission;
+
+/// The status of an enquiry that was just recorded; it is the server's alone to set.
+pub const STATUS_NEW: &str = "new";
+
+/// How many random characters follow `enq_` (contract, `id`): 32^6, about a thousand million ids.
+const ID_RANDOM_CHARACTERS: usize = 6;
+/// Crockford's base32: no I, L, O or U, so that an id survives being read out on the phone.
+const ID_ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+const ID_PREFIX: &str = "enq_";
+
+/// The reference of an enquiry: `enq_` and 6 characters of Crockford base32.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnquiryId(String);
+
+/// The text is no enquiry's id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no enquiry id")]
+pub struct InvalidEnquiryId;
+
+/// An accepted submission, as it is recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enquiry {
+    /// The form, the department and the fields, as sent.
+    pub submission: Submission,
+    /// When the gateway received it.
+    pub created_at: Timestamp,
+    /// The call that recorded it.
+    pub request_id: RequestId,
+    /// Where it was recorded.
+    pub environment: Environment,
+}
+
+impl EnquiryId {
+    /// A new id from the system's random source. Not yet unique: the record is written only if no other has the id.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(random_text(ID_PREFIX, ID_RANDOM_CHARACTERS, ID_ALPHABET))
+    }
+
+    /// The id as it stands on the wire.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for EnquiryId {
+    type Err = InvalidEnquiryId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let random = text.strip_prefix(ID_PREFIX).ok_or(InvalidEnquiryId)?;
+        let valid = random.len() == ID_RANDOM_CHARACTERS && random.bytes().all(|byte| ID_ALPHABET.contains(&byte));
+        if valid { Ok(Self(text.to_owned())) } else { Err(InvalidEnquiryId) }
+    }
+}
+
+impl fmt::Display for EnquiryId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_enq_and_6_characters_of_crockford_base32() {
+        for _ in 0..1_000 {
+            let id = EnquiryId::random();
+            assert_eq!(id.as_str().parse(), Ok(id));
+        }
+        assert!("enq_9F3K2P".parse::<EnquiryId>().is_ok());
+        for text in [
+            "",
+            "enq_",
+            "enq_9F3K2",
+            "enq_9F3K2PX",
+            "enq_9f3k2p",
+            "enq_9F3K2I",
+            "enq_9F3K2L",
+            "enq_9F3K2O",
+            "req_9F3K2P",
+        ] {
+            assert_eq!(text.parse::<EnquiryId>(), Err(InvalidEnquiryId), "{text}");
+        }
+    }
+}

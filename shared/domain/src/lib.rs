@@ -1,0 +1,30 @@
+//! What an enquiry is and which one is valid.
+//!
+//! Everything here is a value: parsed once at the edge, passed on as a type that cannot be wrong. The crate does no I/O,
+//! awaits nothing, and knows neither AWS nor HTTP nor the clock; `now` is always passed in.
+
+mod client;
+mod email_address;
+mod enquiry;
+mod environment;
+mod fields;
+mod idempotency;
+pub mod json;
+mod pepper;
+mod random;
+mod request_id;
+mod submission;
+mod violation;
+mod window;
+
+pub use client::Client;
+pub use email_address::{EmailAddress, InvalidEmailAddress};
+pub use enquiry::{Enquiry, EnquiryId, InvalidEnquiryId, STATUS_NEW};
+pub use environment::{Environment, UnknownEnvironment};
+pub use fields::{FieldValue, Fields};
+pub use idempotency::{Fingerprint, IdempotencyKey, InvalidIdempotencyKey};
+pub use pepper::{Pepper, PepperTooShort};
+pub use request_id::RequestId;
+pub use submission::{Dept, Form, Invalid, Submission};
+pub use violation::{Violation, ViolationCode};
+pub use window::{Admission, Window};

@@ -1,0 +1,105 @@
+//! The secret that turns what must not be stored into keys that may be.
+
+use std::fmt;
+use std::str::FromStr;
+
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use sha2::Sha256;
+
+use crate::client::Client;
+use crate::idempotency::IdempotencyKey;
+
+/// The fewest bytes that a pepper may have: RFC 2104 section 3 advises the length of the hash, 32 for SHA-256.
+const MIN_PEPPER_BYTES: usize = 32;
+
+/// The secret under which idempotency keys and clients are hashed before they are stored.
+#[derive(Clone)]
+pub struct Pepper(Hmac<Sha256>);
+
+/// The text is too short to be a pepper.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected at least 32 bytes")]
+pub struct PepperTooShort;
+
+impl Pepper {
+    /// The key of an idempotency record: the hex HMAC of the route and the caller's key, so that one key on two routes is
+    /// two keys and none is stored in the clear.
+    #[must_use]
+    pub fn idempotency_record_key(&self, route: &str, key: &IdempotencyKey) -> String {
+        hex(self.0.clone(), &[route, "\0", key.as_str()])
+    }
+
+    /// The key under which a client's requests are counted on the day of `now`: the hex HMAC of the client under the
+    /// day's own key, so that counters of two days cannot be told to be of one client.
+    #[must_use]
+    pub fn client_key(&self, client: &Client, now: Timestamp) -> String {
+        let day = now.to_zoned(TimeZone::UTC).date().to_string();
+        let day_key = self.0.clone().chain_update(day).finalize().into_bytes();
+        hex(keyed(&day_key), &[&client.to_network()])
+    }
+}
+
+/// HMAC takes a key of any length (RFC 2104 section 2), so this cannot fail.
+#[expect(clippy::expect_used, reason = "the type of the error says otherwise, the algorithm does not")]
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
+}
+
+fn hex(mut mac: Hmac<Sha256>, parts: &[&str]) -> String {
+    for part in parts {
+        mac.update(part.as_bytes());
+    }
+    hex::encode(mac.finalize().into_bytes())
+}
+
+impl FromStr for Pepper {
+    type Err = PepperTooShort;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.len() < MIN_PEPPER_BYTES { Err(PepperTooShort) } else { Ok(Self(keyed(text.as_bytes()))) }
+    }
+}
+
+impl fmt::Debug for Pepper {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Pepper(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pepper() -> Pepper {
+        "a development pepper of more than 32 bytes".parse().unwrap()
+    }
+
+    #[test]
+    fn a_pepper_has_at_least_32_bytes_and_is_never_shown() {
+        assert!("x".repeat(31).parse::<Pepper>().is_err());
+        assert_eq!(format!("{:?}", "x".repeat(32).parse::<Pepper>()), "Ok(Pepper(…))");
+    }
+
+    #[test]
+    fn one_key_on_two_routes_is_two_keys() {
+        let key = IdempotencyKey::parse("pay-2026-06-29-inv-5512").unwrap();
+        let one = pepper().idempotency_record_key("POST /public/v1/enquiries", &key);
+        assert_eq!(one.len(), 64);
+        assert_eq!(one, pepper().idempotency_record_key("POST /public/v1/enquiries", &key));
+        assert_ne!(one, pepper().idempotency_record_key("POST /public/v1/callbacks", &key));
+    }
+
+    #[test]
+    fn a_client_has_another_key_each_day() {
+        let client = Client::from_source_ip("192.0.2.1");
+        let key = |now: &str| pepper().client_key(&client, now.parse().unwrap());
+        assert_eq!(key("2026-06-29T00:00:00Z"), key("2026-06-29T23:59:59Z"));
+        assert_ne!(key("2026-06-29T23:59:59Z"), key("2026-06-30T00:00:00Z"));
+        assert_ne!(
+            key("2026-06-29T00:00:00Z"),
+            pepper().client_key(&Client::from_source_ip("192.0.2.2"), "2026-06-29T00:00:00Z".parse().unwrap())
+        );
+    }
+}

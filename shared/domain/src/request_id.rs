@@ -1,0 +1,47 @@
+//! The id of one call.
+
+use std::fmt;
+
+const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+const RANDOM_CHARACTERS: usize = 12;
+
+/// `req_` and 12 random characters of `[0-9A-Za-z]`: what an engineer finds a call by (contract, Every response).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestId(String);
+
+impl RequestId {
+    /// A new id from the system's random source; an id that a caller sends is never taken over.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(crate::random::random_text("req_", RANDOM_CHARACTERS, ALPHABET))
+    }
+
+    /// The id as it stands on the wire.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_id_is_req_and_12_alphanumeric_characters() {
+        let ids: Vec<_> = (0..1_000).map(|_| RequestId::random()).collect();
+        for id in &ids {
+            let random = id.as_str().strip_prefix("req_").unwrap();
+            assert!(random.len() == 12 && random.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{id}");
+        }
+        for character in ALPHABET {
+            assert!(ids.iter().any(|id| id.as_str()[4..].bytes().any(|byte| byte == *character)));
+        }
+    }
+}

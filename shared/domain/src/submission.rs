@@ -1,0 +1,353 @@
+//! What was sent, once it is known to be valid.
+
+use std::fmt;
+
+use crate::fields::Fields;
+use crate::json::Json;
+use crate::violation::{Violation, ViolationCode};
+
+/// The longest form key, in bytes (contract, `invalid_form`).
+pub(crate) const MAX_FORM_BYTES: usize = 64;
+
+/// The key of a form: 1 to 64 of `[a-z0-9_-]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Form(String);
+
+/// The department that an enquiry asks for; without one it goes to the general inbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the departments' names say it")]
+pub enum Dept {
+    Support,
+    Payments,
+    Hardship,
+    Complaints,
+}
+
+/// A valid submission: what was sent, not yet what was recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submission {
+    /// Which form it came from.
+    pub form: Form,
+    /// Which department it asks for.
+    pub dept: Option<Dept>,
+    /// The form's answers.
+    pub fields: Fields,
+}
+
+/// Why a JSON document is no submission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Invalid {
+    /// It is not an object.
+    NotAnObject,
+    /// Everything that is wrong with it: what is present in the order sent, then what is absent. Never empty.
+    Violations(Vec<Violation>),
+}
+
+impl Submission {
+    /// Takes a document as a submission; top-level keys that it does not know are ignored.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the document, at once.
+    pub fn parse(document: &Json<'_>) -> Result<Self, Invalid> {
+        let Json::Object(members) = document else {
+            return Err(Invalid::NotAnObject);
+        };
+        let (mut form, mut dept, mut fields) = (None, None, None);
+        let mut violations = Vec::new();
+        let mut keep = |wrong: Vec<Violation>| violations.extend(wrong);
+        for (key, value) in members {
+            match key.as_ref() {
+                "form" => form = Form::parse(value).map_err(|wrong| keep(vec![wrong])).ok(),
+                "dept" => dept = Dept::parse(value).map_err(|wrong| keep(vec![wrong])).ok(),
+                "fields" => fields = Fields::parse(value).map_err(&mut keep).ok(),
+                _ => {}
+            }
+        }
+        keep(absences(document));
+        match (form, fields) {
+            (Some(form), Some(fields)) if violations.is_empty() => Ok(Self { form, dept, fields }),
+            _ => Err(Invalid::Violations(violations)),
+        }
+    }
+}
+
+/// What is absent, in the order form, fields, consent (contract, Every response).
+fn absences(document: &Json<'_>) -> Vec<Violation> {
+    let form = document.get("form");
+    let fields = document.get("fields");
+    let consent = fields.and_then(|fields| fields.get("consent"));
+    [
+        (form, ViolationCode::FormRequired, "form"),
+        (fields, ViolationCode::FieldsRequired, "fields"),
+        (consent, ViolationCode::ConsentRequired, "fields.consent"),
+    ]
+    .into_iter()
+    .filter(|(present, ..)| present.is_none())
+    .map(|(_, code, param)| Violation::new(code, param))
+    .collect()
+}
+
+impl Form {
+    fn parse(sent: &Json<'_>) -> Result<Self, Violation> {
+        let is_slug = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
+        match sent {
+            Json::String(text) if (1..=MAX_FORM_BYTES).contains(&text.len()) && text.bytes().all(is_slug) => {
+                Ok(Self(text.clone().into_owned()))
+            }
+            _ => Err(Violation::new(ViolationCode::InvalidForm, "form")),
+        }
+    }
+
+    /// The key as it was sent.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Dept {
+    const ALL: [Self; 4] = [Self::Support, Self::Payments, Self::Hardship, Self::Complaints];
+
+    fn parse(sent: &Json<'_>) -> Result<Self, Violation> {
+        Self::ALL
+            .into_iter()
+            .find(|dept| matches!(sent, Json::String(text) if text == dept.as_str()))
+            .ok_or_else(|| Violation::new(ViolationCode::InvalidDept, "dept"))
+    }
+
+    /// The department as it stands on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Support => "support",
+            Self::Payments => "payments",
+            Self::Hardship => "hardship",
+            Self::Complaints => "complaints",
+        }
+    }
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Fingerprint;
+
+    fn parse(sent: &str) -> Result<Submission, Invalid> {
+        Submission::parse(&Json::parse(sent.as_bytes()).unwrap())
+    }
+
+    /// Expects these violations, each as `code param`, in this order.
+    #[track_caller]
+    fn check_violations(sent: &str, expected: &[&str]) {
+        let Err(Invalid::Violations(violations)) = parse(sent) else { panic!("{sent} is a submission") };
+        let found: Vec<_> = violations.iter().map(|wrong| format!("{} {}", wrong.code, wrong.param)).collect();
+        assert_eq!(found, expected, "{sent}");
+    }
+
+    /// Expects the one violation in a submission that has one more field than a valid one.
+    #[track_caller]
+    fn check_field(field: &str, expected: &[&str]) {
+        check_violations(&format!(r#"{{"form":"f","fields":{{{field},"consent":"yes"}}}}"#), expected);
+    }
+
+    fn fields_of(bytes: usize) -> String {
+        let frame = r#"{"consent":"yes","m":""}"#.len();
+        format!(r#"{{"form":"f","fields":{{"consent":"yes","m":"{}"}}}}"#, "x".repeat(bytes - frame))
+    }
+
+    fn keys(count: usize) -> String {
+        let others: String = (1..count).map(|index| format!(r#","k{index}":{index}"#)).collect();
+        format!(r#"{{"form":"f","fields":{{"consent":"yes"{others}}}}}"#)
+    }
+
+    #[test]
+    fn a_document_that_is_no_object_is_no_submission() {
+        for sent in ["[]", "null", "1", "\"x\"", "true"] {
+            assert_eq!(parse(sent), Err(Invalid::NotAnObject), "{sent}");
+        }
+    }
+
+    #[test]
+    fn everything_absent_is_said_in_the_contracts_order() {
+        check_violations("{}", &["form_required form", "fields_required fields", "consent_required fields.consent"]);
+        check_violations(r#"{"form":"f","fields":[]}"#, &["invalid_fields fields", "consent_required fields.consent"]);
+    }
+
+    #[test]
+    fn what_is_present_comes_first_in_the_order_sent_and_what_is_absent_last() {
+        check_violations(
+            r#"{"fields":{"":null,"email":"x"},"dept":null,"form":"No"}"#,
+            &[
+                "invalid_field_name fields.",
+                "invalid_field_value fields.",
+                "invalid_email fields.email",
+                "invalid_dept dept",
+                "invalid_form form",
+                "consent_required fields.consent",
+            ],
+        );
+        check_violations(
+            r#"{"dept":"sales","fields":{"consent":"no"}}"#,
+            &["invalid_dept dept", "consent_required fields.consent", "form_required form"],
+        );
+    }
+
+    #[test]
+    fn a_form_is_1_to_64_of_the_slug_characters() {
+        for form in ["a", "contact-us", "a_0-9", &"x".repeat(64)] {
+            let sent = format!(r#"{{"form":"{form}","fields":{{"consent":"yes"}}}}"#);
+            assert_eq!(parse(&sent).unwrap().form.as_str(), form);
+        }
+        for form in ["\"\"", "\"A\"", "\"a b\"", "\"é\"", "1", "null", "{}", &format!("\"{}\"", "x".repeat(65))] {
+            check_violations(&format!(r#"{{"form":{form},"fields":{{"consent":"yes"}}}}"#), &["invalid_form form"]);
+        }
+    }
+
+    #[test]
+    fn a_dept_is_one_of_four_or_absent() {
+        for dept in Dept::ALL {
+            let sent = format!(r#"{{"form":"f","dept":"{}","fields":{{"consent":"yes"}}}}"#, dept.as_str());
+            assert_eq!(parse(&sent).unwrap().dept, Some(dept));
+        }
+        assert_eq!(parse(r#"{"form":"f","fields":{"consent":"yes"}}"#).unwrap().dept, None);
+        for dept in ["null", "\"\"", "\"Support\"", "\"general\"", "1", "[\"support\"]"] {
+            let sent = format!(r#"{{"form":"f","dept":{dept},"fields":{{"consent":"yes"}}}}"#);
+            check_violations(&sent, &["invalid_dept dept"]);
+        }
+    }
+
+    #[test]
+    fn a_fields_value_is_a_string_a_number_or_a_boolean() {
+        for value in ["null", "[]", "{}", "[\"x\"]"] {
+            check_field(&format!(r#""x":{value}"#), &["invalid_field_value fields.x"]);
+        }
+    }
+
+    #[test]
+    fn a_fields_name_is_1_to_128_bytes_without_control_characters() {
+        let bytes_128 = "é".repeat(64);
+        assert!(parse(&format!(r#"{{"form":"f","fields":{{"{bytes_128}":1,"consent":"yes"}}}}"#)).is_ok());
+        check_field(&format!(r#""{bytes_128}x":1"#), &[&format!("invalid_field_name fields.{bytes_128}x")]);
+        for (escaped, control) in [(r"\u0000", "\0"), (r"a\n", "a\n"), (r"\u007f", "\u{7f}"), (r"\u0085", "\u{85}")] {
+            check_field(&format!(r#""{escaped}":1"#), &[&format!("invalid_field_name fields.{control}")]);
+        }
+    }
+
+    #[test]
+    fn an_email_that_is_present_must_be_an_address() {
+        for value in ["\"\"", "\"x\"", "1", "true"] {
+            check_field(&format!(r#""email":{value}"#), &["invalid_email fields.email"]);
+        }
+        check_field(r#""email":null"#, &["invalid_email fields.email", "invalid_field_value fields.email"]);
+    }
+
+    #[test]
+    fn consent_is_exactly_the_string_yes() {
+        for value in ["\"Yes\"", "\"yes \"", "\"\"", "true", "1"] {
+            let sent = format!(r#"{{"form":"f","fields":{{"consent":{value}}}}}"#);
+            check_violations(&sent, &["consent_required fields.consent"]);
+        }
+    }
+
+    #[test]
+    fn fields_of_16384_compact_bytes_pass_and_one_more_does_not() {
+        assert!(parse(&fields_of(16_384)).is_ok());
+        check_violations(&fields_of(16_385), &["fields_too_large fields"]);
+    }
+
+    #[test]
+    fn fields_are_measured_unescaped_and_without_white_space() {
+        let sent = fields_of(16_384).replace(':', " \n: ").replace('x', r"\u0078");
+        assert!(parse(&sent).is_ok());
+    }
+
+    #[test]
+    fn sixty_keys_pass_and_one_more_does_not() {
+        assert!(parse(&keys(60)).is_ok());
+        check_violations(&keys(61), &["too_many_fields fields"]);
+    }
+
+    #[test]
+    fn unknown_top_level_keys_are_ignored() {
+        let sent = r#"{"id":"enq_000000","status":"done","x":{"y":null},"form":"f","fields":{"consent":"yes"}}"#;
+        assert_eq!(parse(sent), parse(r#"{"form":"f","fields":{"consent":"yes"}}"#));
+    }
+
+    /// JSON texts of values that a field may have.
+    fn any_value() -> impl Strategy<Value = String> {
+        prop_oneof![
+            any::<String>().prop_map(|text| serde_json::Value::from(text).to_string()),
+            "-?(0|[1-9][0-9]{0,39})(\\.[0-9]{1,20})?([eE][+-]?[0-9]{1,4})?",
+            any::<bool>().prop_map(|value| value.to_string()),
+        ]
+    }
+
+    fn any_fields() -> impl Strategy<Value = Vec<(String, String)>> {
+        let name = "[^\\p{Cc}]{1,20}";
+        prop::collection::btree_map(name, any_value(), 0..12).prop_map(|mut fields| {
+            fields.remove("email");
+            fields.insert("consent".into(), "\"yes\"".into());
+            fields.into_iter().collect::<Vec<_>>()
+        })
+    }
+
+    fn object(fields: &[(String, String)], space: &str) -> String {
+        let quote = |name: &String| serde_json::Value::from(name.as_str()).to_string();
+        let members: Vec<_> =
+            fields.iter().map(|(name, value)| format!("{}{space}:{space}{value}", quote(name))).collect();
+        format!("{{{space}{}{space}}}", members.join(&format!("{space},{space}")))
+    }
+
+    proptest! {
+        #[test]
+        fn what_goes_in_comes_out_identical(fields in any_fields().prop_shuffle(), space in "[ \\t\\r\\n]{0,3}") {
+            let sent = format!(r#"{{"form":"f","fields":{}}}"#, object(&fields, &space));
+            prop_assert_eq!(parse(&sent).unwrap().fields.to_json(), object(&fields, ""));
+        }
+
+        #[test]
+        fn the_fingerprint_ignores_white_space_and_key_order(
+            (fields, shuffled) in any_fields().prop_flat_map(|fields| (Just(fields.clone()), Just(fields).prop_shuffle())),
+            space in "[ \\t\\r\\n]{0,3}",
+        ) {
+            let sent = format!(r#"{{"form":"f","dept":"support","fields":{}}}"#, object(&fields, ""));
+            let again = format!(r#"{{{space}"fields":{},"dept":"support","form":"f"}}"#, object(&shuffled, &space));
+            prop_assert_eq!(Fingerprint::of(&parse(&sent).unwrap()), Fingerprint::of(&parse(&again).unwrap()));
+        }
+
+        #[test]
+        fn the_fingerprint_ignores_nothing_else(one in any_fields(), other in any_fields()) {
+            let sent = |fields: &[_]| parse(&format!(r#"{{"form":"f","fields":{}}}"#, object(fields, ""))).unwrap();
+            let same = Fingerprint::of(&sent(&one)) == Fingerprint::of(&sent(&other));
+            prop_assert_eq!(same, one == other);
+        }
+    }
+
+    #[test]
+    fn the_fingerprint_sees_every_part_of_a_submission() {
+        let submissions = [
+            r#"{"form":"f","fields":{"consent":"yes","n":1.1}}"#,
+            r#"{"form":"f","fields":{"consent":"yes","n":1.10}}"#,
+            r#"{"form":"f","fields":{"consent":"yes","n":"1.1"}}"#,
+            r#"{"form":"f","fields":{"consent":"yes","n":true}}"#,
+            r#"{"form":"f","fields":{"consent":"yes","n":"true"}}"#,
+            r#"{"form":"f","fields":{"consent":"yes"}}"#,
+            r#"{"form":"g","fields":{"consent":"yes"}}"#,
+            r#"{"form":"f","dept":"support","fields":{"consent":"yes"}}"#,
+            r#"{"form":"f","dept":"payments","fields":{"consent":"yes"}}"#,
+        ];
+        let mut prints: Vec<_> =
+            submissions.iter().map(|sent| Fingerprint::of(&parse(sent).unwrap()).to_hex()).collect();
+        prints.sort();
+        prints.dedup();
+        assert_eq!(prints.len(), submissions.len());
+    }
+}

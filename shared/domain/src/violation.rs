@@ -1,0 +1,96 @@
+//! What can be wrong with a submission.
+
+use std::fmt;
+
+use crate::fields::{MAX_FIELD_NAME_BYTES, MAX_FIELDS, MAX_FIELDS_BYTES};
+use crate::submission::MAX_FORM_BYTES;
+
+/// The contract's code for one thing that is wrong with a submission; all of them are answered with 422.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the contract's code of the same name, explained by its message")]
+pub enum ViolationCode {
+    FormRequired,
+    InvalidForm,
+    InvalidDept,
+    FieldsRequired,
+    InvalidFields,
+    TooManyFields,
+    FieldsTooLarge,
+    InvalidFieldName,
+    InvalidFieldValue,
+    InvalidEmail,
+    ConsentRequired,
+}
+
+impl ViolationCode {
+    /// The code as it stands on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::FormRequired => "form_required",
+            Self::InvalidForm => "invalid_form",
+            Self::InvalidDept => "invalid_dept",
+            Self::FieldsRequired => "fields_required",
+            Self::InvalidFields => "invalid_fields",
+            Self::TooManyFields => "too_many_fields",
+            Self::FieldsTooLarge => "fields_too_large",
+            Self::InvalidFieldName => "invalid_field_name",
+            Self::InvalidFieldValue => "invalid_field_value",
+            Self::InvalidEmail => "invalid_email",
+            Self::ConsentRequired => "consent_required",
+        }
+    }
+
+    fn message(self) -> String {
+        match self {
+            Self::FormRequired => "Say which form this is: \"form\" is missing.".into(),
+            Self::InvalidForm => {
+                format!("\"form\" must be a string of 1 to {MAX_FORM_BYTES} of the characters a-z, 0-9, _ and -.")
+            }
+            Self::InvalidDept => "\"dept\" must be one of \"support\", \"payments\", \"hardship\", \"complaints\"; \
+                                  leave it out to reach the general inbox."
+                .into(),
+            Self::FieldsRequired => "The form's answers are missing: send them as the object \"fields\".".into(),
+            Self::InvalidFields => "\"fields\" must be an object of the form's answers.".into(),
+            Self::TooManyFields => format!("\"fields\" may have at most {MAX_FIELDS} keys."),
+            Self::FieldsTooLarge => {
+                format!("\"fields\" may be at most {MAX_FIELDS_BYTES} bytes as compact UTF-8 JSON.")
+            }
+            Self::InvalidFieldName => {
+                format!("A field's name must be 1 to {MAX_FIELD_NAME_BYTES} bytes of UTF-8 without control characters.")
+            }
+            Self::InvalidFieldValue => {
+                "A field's value must be a string, a number or a boolean; leave the field out when it has none.".into()
+            }
+            Self::InvalidEmail => "This is no e-mail address that we can write to, such as name@example.com; \
+                                   leave the field out when there is none."
+                .into(),
+            Self::ConsentRequired => {
+                "\"fields.consent\" must be exactly the string \"yes\": the sender agrees to be contacted.".into()
+            }
+        }
+    }
+}
+
+/// One thing that is wrong with a submission, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// What is wrong.
+    pub code: ViolationCode,
+    /// The path of the key it is about, such as `fields.email`. Holds text of the sender's: never log it.
+    pub param: String,
+    /// What to do about it, in words for a web developer.
+    pub message: String,
+}
+
+impl Violation {
+    pub(crate) fn new(code: ViolationCode, param: impl Into<String>) -> Self {
+        Self { code, param: param.into(), message: code.message() }
+    }
+}
+
+impl fmt::Display for ViolationCode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}

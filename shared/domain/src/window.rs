@@ -1,0 +1,98 @@
+//! The fixed window of the rate limit.
+
+use jiff::Timestamp;
+
+/// How long a window is, in seconds (contract, Rate limit).
+const WINDOW_SECONDS: i64 = 60;
+const MILLISECONDS_PER_SECOND: i64 = 1_000;
+
+/// One minute of the epoch, the unit in which a client's requests are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Window {
+    start_second: i64,
+}
+
+/// Whether a request may go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It was counted, and so many requests of the client in this window with it.
+    Admitted {
+        /// The count, from 1 to the limit.
+        hits: u32,
+    },
+    /// The client has used up its quota of this window.
+    Refused,
+}
+
+impl Window {
+    /// How long each window is, in seconds.
+    pub const SECONDS: i64 = WINDOW_SECONDS;
+
+    /// The window that `now` lies in.
+    #[must_use]
+    pub fn containing(now: Timestamp) -> Self {
+        let minute = now.as_millisecond().div_euclid(WINDOW_SECONDS * MILLISECONDS_PER_SECOND);
+        Self { start_second: minute * WINDOW_SECONDS }
+    }
+
+    /// When it starts, in seconds of the epoch.
+    #[must_use]
+    pub fn start_second(self) -> i64 {
+        self.start_second
+    }
+
+    /// When the next one starts, in seconds of the epoch.
+    #[must_use]
+    pub fn end_second(self) -> i64 {
+        self.start_second + WINDOW_SECONDS
+    }
+
+    /// How long a client at `now` has to wait for the next window, in whole seconds from 1 to 60.
+    #[must_use]
+    pub fn seconds_to_reset(self, now: Timestamp) -> i64 {
+        let left = self.end_second() * MILLISECONDS_PER_SECOND - now.as_millisecond();
+        (left + MILLISECONDS_PER_SECOND - 1).div_euclid(MILLISECONDS_PER_SECOND).clamp(1, WINDOW_SECONDS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(millisecond: i64, start_second: i64, seconds_to_reset: i64) {
+        let now = Timestamp::from_millisecond(millisecond).unwrap();
+        let window = Window::containing(now);
+        assert_eq!((window.start_second(), window.seconds_to_reset(now)), (start_second, seconds_to_reset));
+    }
+
+    #[test]
+    fn a_window_is_aligned_to_the_epoch_minute() {
+        check(0, 0, 60);
+        check(1, 0, 60);
+        check(1_000, 0, 59);
+        check(59_000, 0, 1);
+        check(59_999, 0, 1);
+        check(60_000, 60, 60);
+        check(-1, -60, 1);
+        check(1_782_740_527_123, 1_782_740_520, 53);
+    }
+
+    proptest! {
+        #[test]
+        fn the_arithmetic_holds_for_any_millisecond(
+            millisecond in Timestamp::MIN.as_millisecond()..=Timestamp::MAX.as_millisecond(),
+        ) {
+            let now = Timestamp::from_millisecond(millisecond).unwrap();
+            let window = Window::containing(now);
+            let seconds = window.seconds_to_reset(now);
+            prop_assert!(window.start_second() * 1_000 <= millisecond && millisecond < window.end_second() * 1_000);
+            prop_assert_eq!(window.start_second() % 60, 0);
+            prop_assert!((1..=60).contains(&seconds));
+            prop_assert!(millisecond + seconds * 1_000 >= window.end_second() * 1_000);
+            prop_assert!(millisecond + (seconds - 1) * 1_000 < window.end_second() * 1_000);
+        }
+    }
+}
