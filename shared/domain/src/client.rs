@@ -39,8 +39,8 @@ mod tests {
 
     use super::*;
 
-    fn client(address: impl ToString) -> Client {
-        Client::from_source_ip(&address.to_string())
+    fn client(address: impl Into<IpAddr>) -> Client {
+        Client::from_source_ip(&address.into().to_string())
     }
 
     proptest! {

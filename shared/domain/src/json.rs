@@ -192,10 +192,9 @@ impl<'a> Document<'a> {
 
     fn position(&self, part: &str) -> Position {
         let offset = part.as_ptr() as usize - self.text.as_ptr() as usize;
-        let before = &self.text.as_bytes()[..offset];
-        let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-        Position { line, column: offset - line_start + 1 }
+        let before = &self.text[..offset];
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Position { line: before.matches('\n').count() + 1, column: offset - line_start + 1 }
     }
 }
 

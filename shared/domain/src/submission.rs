@@ -164,8 +164,8 @@ mod tests {
     }
 
     fn keys(count: usize) -> String {
-        let others: String = (1..count).map(|index| format!(r#","k{index}":{index}"#)).collect();
-        format!(r#"{{"form":"f","fields":{{"consent":"yes"{others}}}}}"#)
+        let others: Vec<_> = (1..count).map(|index| format!(r#""k{index}":{index}"#)).collect();
+        format!(r#"{{"form":"f","fields":{{{},"consent":"yes"}}}}"#, others.join(","))
     }
 
     #[test]

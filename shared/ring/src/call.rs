@@ -1,0 +1,173 @@
+//! One request to the ring.
+
+use std::sync::OnceLock;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use domain::json::Json;
+use domain::{Client, Dept, Form, IdempotencyKey, RequestId, Submission};
+use jiff::Timestamp;
+use mediatype::{MediaType, ReadParams, names};
+
+use crate::event::Event;
+use crate::problem::Problem;
+
+/// The largest body, in bytes as received (contract, `payload_too_large`).
+const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// One request to the ring, as its handler sees it.
+#[derive(Debug)]
+pub struct Call {
+    /// The id under which an engineer finds this call.
+    pub request_id: RequestId,
+    /// When the gateway received it.
+    pub now: Timestamp,
+    pub(crate) client: Client,
+    pub(crate) event: Event,
+    subject: OnceLock<Subject>,
+}
+
+/// What a call turned out to be about, for its log line.
+#[derive(Debug)]
+pub(crate) struct Subject {
+    pub(crate) form: Form,
+    pub(crate) dept: Option<Dept>,
+}
+
+impl Call {
+    pub(crate) fn new(event: Event, clock: Timestamp) -> Self {
+        let received_at = event.received_at_millisecond().and_then(|at| Timestamp::from_millisecond(at).ok());
+        Self {
+            request_id: RequestId::random(),
+            now: received_at.unwrap_or(clock),
+            client: Client::from_source_ip(event.source_ip()),
+            event,
+            subject: OnceLock::new(),
+        }
+    }
+
+    /// Lets only POST through; OPTIONS never gets here.
+    ///
+    /// # Errors
+    /// [`Problem::MethodNotAllowed`].
+    pub fn require_post(&self) -> Result<(), Problem> {
+        if self.event.method() == "POST" { Ok(()) } else { Err(Problem::MethodNotAllowed) }
+    }
+
+    /// The body's bytes, if it is small enough and declared to be plain JSON.
+    ///
+    /// # Errors
+    /// [`Problem::PayloadTooLarge`], [`Problem::UnsupportedMediaType`].
+    pub fn json_body(&self) -> Result<Vec<u8>, Problem> {
+        let body = self.event.body.as_deref().unwrap_or_default();
+        let bytes = if self.event.is_base64_encoded {
+            // The gateway encodes; what it encoded wrongly is no JSON either.
+            STANDARD.decode(body).unwrap_or_default()
+        } else {
+            body.as_bytes().to_vec()
+        };
+        if bytes.len() > MAX_BODY_BYTES {
+            return Err(Problem::PayloadTooLarge);
+        }
+        let is_plain_json = matches!(self.event.header("content-type")[..], [media_type] if is_utf8_json(media_type))
+            && self.event.header("content-encoding").is_empty();
+        if is_plain_json { Ok(bytes) } else { Err(Problem::UnsupportedMediaType) }
+    }
+
+    /// The idempotency key, if the caller sent one.
+    ///
+    /// # Errors
+    /// [`Problem::InvalidIdempotencyKey`], also when it was sent twice.
+    pub fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, Problem> {
+        match self.event.header("idempotency-key")[..] {
+            [] => Ok(None),
+            [sent] => IdempotencyKey::parse(sent).map(Some).map_err(|_| Problem::InvalidIdempotencyKey),
+            _ => Err(Problem::InvalidIdempotencyKey),
+        }
+    }
+
+    /// The valid submission in `body`.
+    ///
+    /// # Errors
+    /// [`Problem::MalformedJson`], [`Problem::InvalidSubmission`].
+    pub fn submission(&self, body: &[u8]) -> Result<Submission, Problem> {
+        let document = Json::parse(body)?;
+        let submission = Submission::parse(&document)?;
+        self.subject.get_or_init(|| Subject { form: submission.form.clone(), dept: submission.dept });
+        Ok(submission)
+    }
+
+    pub(crate) fn is_preflight(&self) -> bool {
+        self.event.method() == "OPTIONS"
+    }
+
+    pub(crate) fn subject(&self) -> Option<&Subject> {
+        self.subject.get()
+    }
+}
+
+/// Whether a media type (RFC 9110 section 8.3.1) is JSON in UTF-8; other parameters say nothing to JSON.
+fn is_utf8_json(text: &str) -> bool {
+    let Ok(media_type) = MediaType::parse(text.trim_end_matches([';', ' ', '\t'])) else { return false };
+    let is_utf8 = |charset: &str| charset.eq_ignore_ascii_case("utf-8") || charset.eq_ignore_ascii_case("utf8");
+    media_type.essence() == MediaType::new(names::APPLICATION, names::JSON)
+        && media_type
+            .params()
+            .filter(|(name, _)| *name == names::CHARSET)
+            .all(|(_, value)| is_utf8(&value.unquoted_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(event: &str) -> Call {
+        Call::new(serde_json::from_str(event).unwrap(), Timestamp::UNIX_EPOCH)
+    }
+
+    #[track_caller]
+    fn check_media_type(text: &str, expected: bool) {
+        assert_eq!(is_utf8_json(text), expected, "{text}");
+    }
+
+    #[test]
+    fn the_media_type_is_json_with_any_parameter_but_another_charset() {
+        check_media_type("application/json", true);
+        check_media_type("Application/JSON", true);
+        check_media_type("application/json; charset=utf-8", true);
+        check_media_type("application/json;charset=UTF-8", true);
+        check_media_type("application/json ; Charset=\"Utf-8\"", true);
+        check_media_type("application/json; profile=\"x;y\"; version=1", true);
+        check_media_type("application/json;", true);
+        check_media_type("application/json; charset=iso-8859-1", false);
+        check_media_type("application/json; charset=utf-8; charset=utf-16", false);
+        check_media_type("application/json+x", false);
+        check_media_type("application/problem+json", false);
+        check_media_type("text/json", false);
+        check_media_type("text/plain", false);
+        check_media_type("application/json, application/json", false);
+        check_media_type("json", false);
+        check_media_type("", false);
+        check_media_type("é", false);
+    }
+
+    #[test]
+    fn the_time_is_the_gateways_or_else_the_clocks() {
+        let v1 = r#"{"requestContext":{"requestTimeEpoch":1782740527123}}"#;
+        assert_eq!(call(v1).now, Timestamp::from_millisecond(1_782_740_527_123).unwrap());
+        let v2 = r#"{"version":"2.0","requestContext":{"requestTimeEpoch":1782740527,"timeEpoch":1782740527}}"#;
+        assert_eq!(call(v2).now, Timestamp::UNIX_EPOCH);
+        let absurd = r#"{"requestContext":{"requestTimeEpoch":9223372036854775807}}"#;
+        assert_eq!(call(absurd).now, Timestamp::UNIX_EPOCH);
+    }
+
+    #[test]
+    fn the_client_is_the_gateways_source_address_and_never_a_headers() {
+        let claimed = r#""multiValueHeaders":{"X-Forwarded-For":["198.51.100.7"],"Forwarded":["for=198.51.100.7"]}"#;
+        let v1 = format!(r#"{{{claimed},"requestContext":{{"identity":{{"sourceIp":"192.0.2.1"}}}}}}"#);
+        let v2 = format!(r#"{{"version":"2.0",{claimed},"requestContext":{{"http":{{"sourceIp":"192.0.2.1"}}}}}}"#);
+        for event in [v1, v2] {
+            assert_eq!(call(&event).client, Client::from_source_ip("192.0.2.1"));
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Which web pages may read our answers (Fetch standard, CORS protocol).
+
+use std::str::FromStr;
+
+use crate::response::Headers;
+
+const ALLOWED_METHODS: &str = "OPTIONS, POST";
+const ALLOWED_HEADERS: &str = "content-type, idempotency-key";
+const EXPOSED_HEADERS: &str = "x-credicorp-request-id, retry-after, ratelimit, ratelimit-policy, idempotent-replayed";
+const MAX_AGE_SECONDS: &str = "86400";
+
+/// The origins whose pages may call the ring. Credentials are never allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AllowedOrigins {
+    /// `*`: every page.
+    Any,
+    /// These, each reflected to itself alone.
+    These(Vec<String>),
+}
+
+/// The text is no list of origins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected * or a comma-separated list of origins such as https://www.example.com")]
+pub struct InvalidOrigins;
+
+impl AllowedOrigins {
+    /// Adds the headers that each response carries.
+    pub(crate) fn add_to_response(&self, origin: Option<&str>, headers: &mut Headers) {
+        headers.push(("access-control-expose-headers", EXPOSED_HEADERS.into()));
+        match self {
+            Self::Any => headers.push(("access-control-allow-origin", "*".into())),
+            Self::These(origins) => {
+                headers.push(("vary", "origin".into()));
+                if let Some(origin) = origins.iter().find(|allowed| Some(allowed.as_str()) == origin) {
+                    headers.push(("access-control-allow-origin", origin.clone().into()));
+                }
+            }
+        }
+    }
+
+    /// Adds the headers that a preflight carries besides.
+    pub(crate) fn add_to_preflight(headers: &mut Headers) {
+        headers.push(("access-control-allow-methods", ALLOWED_METHODS.into()));
+        headers.push(("access-control-allow-headers", ALLOWED_HEADERS.into()));
+        headers.push(("access-control-max-age", MAX_AGE_SECONDS.into()));
+    }
+}
+
+impl FromStr for AllowedOrigins {
+    type Err = InvalidOrigins;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.trim() == "*" {
+            return Ok(Self::Any);
+        }
+        let origins: Vec<String> = text.split(',').map(|origin| origin.trim().to_owned()).collect();
+        if origins.iter().all(|origin| is_origin(origin)) { Ok(Self::These(origins)) } else { Err(InvalidOrigins) }
+    }
+}
+
+/// A scheme and a host with an optional port, in the form in which browsers send it: lower case, no path.
+fn is_origin(text: &str) -> bool {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let is_host_byte = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b':' | b'[' | b']');
+    host.is_some_and(|host| !host.is_empty() && host.bytes().all(is_host_byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_origin(configured: &str, sent: Option<&str>, expected: &[(&str, &str)]) {
+        let mut headers = Headers::new();
+        configured.parse::<AllowedOrigins>().unwrap().add_to_response(sent, &mut headers);
+        headers.retain(|(name, _)| *name != "access-control-expose-headers");
+        let found: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_ref())).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn any_origin_is_answered_with_a_star() {
+        check_origin("*", Some("https://a.example"), &[("access-control-allow-origin", "*")]);
+        check_origin("*", None, &[("access-control-allow-origin", "*")]);
+    }
+
+    #[test]
+    fn a_listed_origin_is_reflected_and_caches_are_told() {
+        let list = "https://a.example, https://b.example:8443";
+        let reflected = [("vary", "origin"), ("access-control-allow-origin", "https://b.example:8443")];
+        check_origin(list, Some("https://b.example:8443"), &reflected);
+        for other in [None, Some("null"), Some("https://a.example.evil.example"), Some("http://a.example")] {
+            check_origin(list, other, &[("vary", "origin")]);
+        }
+    }
+
+    #[test]
+    fn what_is_no_list_of_origins_is_refused() {
+        for text in
+            ["", ",", "a.example", "https://", "https://a.example/", "https://A.example", "https://a.example,*", "null"]
+        {
+            assert_eq!(text.parse::<AllowedOrigins>(), Err(InvalidOrigins), "{text}");
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The edge of the public ring: what every route does before and after its own work.
+//!
+//! A gateway event becomes a [`Call`]; the limiter counts it; the handler answers or names a [`Problem`]; and the ring puts
+//! either into the envelope, with CORS and rate-limit headers on everything, and writes one log line. It knows no route and
+//! no table, and it is the only place where a problem becomes a status.
+//!
+//! The event is read here and not by `lambda_http`, whose adapter fails on a header that is not ASCII and panics on a path
+//! that is no URI: both would be a gateway's 502 that any caller can provoke.
+
+mod call;
+mod cors;
+mod event;
+mod limiter;
+mod problem;
+mod response;
+mod serve;
+
+pub use call::Call;
+pub use cors::{AllowedOrigins, InvalidOrigins};
+pub use event::Event;
+pub use problem::Problem;
+pub use response::{Created, Response};
+pub use serve::{Ring, serve};

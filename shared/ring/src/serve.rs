@@ -1,0 +1,132 @@
+//! The way of a request through the ring.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use domain::{Admission, Client, Environment};
+use futures_util::FutureExt;
+use jiff::Timestamp;
+use lambda_runtime::{LambdaEvent, Runtime, service_fn};
+use storage::StorageError;
+
+use crate::call::Call;
+use crate::cors::AllowedOrigins;
+use crate::event::Event;
+use crate::limiter::{Limiter, Standing};
+use crate::problem::Problem;
+use crate::response::{Created, Envelope, Response};
+
+/// The edge that a function of the ring stands behind.
+#[derive(Debug)]
+pub struct Ring {
+    envelope: Envelope,
+    origins: AllowedOrigins,
+    limiter: Limiter,
+    deadline: Duration,
+    has_served: AtomicBool,
+}
+
+impl Ring {
+    /// A ring of `environment` that links its errors to anchors of the page `doc_url_base`, admits `limit` requests a
+    /// client and window, and gives a handler as long as `deadline`.
+    #[must_use]
+    pub fn new(
+        environment: Environment,
+        doc_url_base: String,
+        origins: AllowedOrigins,
+        limit: u32,
+        deadline: Duration,
+    ) -> Self {
+        let envelope = Envelope { environment, doc_url_base };
+        Self { envelope, origins, limiter: Limiter::new(limit), deadline, has_served: AtomicBool::new(false) }
+    }
+
+    /// Answers one event: a preflight from memory, everything else through the limiter and the handler. `clock` serves
+    /// where the event has no time of its own. Never fails, and writes one log line.
+    pub async fn answer<Count, Handle>(&self, event: Event, clock: Timestamp, count: Count, handle: Handle) -> Response
+    where
+        Count: AsyncFnOnce(&Client, Timestamp) -> Result<Admission, StorageError>,
+        Handle: AsyncFnOnce(&Call) -> Result<Created, Problem>,
+    {
+        let started = Instant::now();
+        let call = Call::new(event, clock);
+        let origin = call.event.header("origin").first().copied();
+        if call.is_preflight() {
+            let mut response = self.envelope.preflight(&call.request_id);
+            self.origins.add_to_response(origin, &mut response.headers);
+            AllowedOrigins::add_to_preflight(&mut response.headers);
+            self.log(&call, None, started);
+            return response;
+        }
+        let standing = self.limiter.admit(&call, count).await;
+        let result = match standing {
+            Standing::Refused(quota) => Err(Problem::RateLimited { seconds_to_reset: quota.seconds_to_reset }),
+            Standing::Admitted(_) | Standing::Uncounted => self.guard(handle(&call)).await,
+        };
+        let mut response = match &result {
+            Ok(created) => self.envelope.created(&call.request_id, created),
+            Err(problem) => self.envelope.problem(&call.request_id, problem),
+        };
+        self.origins.add_to_response(origin, &mut response.headers);
+        standing.add_to_response(&mut response.headers);
+        self.log(&call, Some(&result), started);
+        response
+    }
+
+    /// Turns a panic into a problem, for the environment lives on and the caller needs the envelope, and a handler that
+    /// takes too long into another, before the gateway gives up on us.
+    async fn guard(&self, handling: impl Future<Output = Result<Created, Problem>>) -> Result<Created, Problem> {
+        let caught = AssertUnwindSafe(handling).catch_unwind();
+        match tokio::time::timeout(self.deadline, caught).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_panic)) => Err(Problem::Panicked),
+            Err(_elapsed) => Err(Problem::DeadlinePassed),
+        }
+    }
+
+    /// Writes the one line of a call: never a body, a name, an address or a key. A preflight has no result.
+    fn log(&self, call: &Call, result: Option<&Result<Created, Problem>>, started: Instant) {
+        let created = result.and_then(|result| result.as_ref().ok());
+        let problem = result.and_then(|result| result.as_ref().err());
+        let answer = problem.map(Problem::answer);
+        let failed = answer.as_ref().is_some_and(|answer| answer.status >= 500);
+        let outcome = match result {
+            None => "preflight",
+            Some(Ok(Created { replayed: false, .. })) => "created",
+            Some(Ok(Created { replayed: true, .. })) => "replayed",
+            Some(Err(_)) if failed => "failed",
+            Some(Err(_)) => "refused",
+        };
+        // The cause of a refusal may quote the caller; the cause of a failure of ours never does.
+        let cause = problem.filter(|_| failed).map(tracing::field::display);
+        tracing::info!(
+            request_id = call.request_id.as_str(),
+            gateway_request_id = call.event.gateway_request_id(),
+            gateway_extended_request_id = call.event.gateway_extended_request_id(),
+            enquiry_id = created.map(|created| created.id.as_str()),
+            form = call.subject().map(|subject| subject.form.as_str()),
+            dept = call.subject().and_then(|subject| subject.dept).map(domain::Dept::as_str),
+            outcome,
+            code = answer.map(|answer| answer.code),
+            cause,
+            duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            cold = !self.has_served.swap(true, Ordering::Relaxed),
+        );
+    }
+}
+
+/// Polls Lambda for events and answers each with `answer`, for as long as the environment lives.
+///
+/// # Errors
+/// When Lambda's Runtime API cannot be reached.
+pub async fn serve<Answer, Answering>(answer: Answer) -> Result<(), lambda_runtime::Error>
+where
+    Answer: Fn(Event) -> Answering,
+    Answering: Future<Output = Response>,
+{
+    let service = service_fn(|invocation: LambdaEvent<Event>| answer(invocation.payload).map(Ok::<_, Infallible>));
+    Runtime::new(service).run().await
+}

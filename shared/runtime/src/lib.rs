@@ -1,0 +1,12 @@
+//! What surrounds a function: its environment as typed configuration, the AWS SDK's configuration, and its logs.
+//!
+//! The only reader of environment variables. It knows nothing of enquiries: what a variable means is for the type that it
+//! is parsed into.
+
+mod logs;
+mod sdk;
+mod variables;
+
+pub use logs::write_logs_as_json;
+pub use sdk::{SdkBudgets, SdkSetupError, sdk_config};
+pub use variables::{VariableError, Variables};

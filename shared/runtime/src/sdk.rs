@@ -1,0 +1,155 @@
+//! The AWS SDK's configuration, built without looking anything up: `aws-config` would ask files and services at start-up
+//! for what Lambda puts into the environment.
+
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
+use aws_types::region::Region;
+use aws_types::sdk_config::{SharedHttpClient, StalledStreamProtectionConfig};
+
+use crate::variables::{VariableError, Variables};
+
+/// The pause before the first retry, at most; the SDK's default of a second would use up the whole budget.
+const FIRST_RETRY_AFTER: Duration = Duration::from_millis(50);
+/// How long an unused connection is kept. Lambda freezes an idle environment, and a connection that the other side closed
+/// meanwhile costs a failed attempt: SQS and DynamoDB keep theirs for about a minute.
+const POOL_IDLE: Duration = Duration::from_secs(50);
+const ATTEMPTS: u32 = 3;
+
+/// How long a call to AWS may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SdkBudgets {
+    /// To open a connection: `CONNECT_TIMEOUT_MS`, by default 1,000.
+    pub connect: Duration,
+    /// For one attempt: `ATTEMPT_TIMEOUT_MS`, by default 800.
+    pub attempt: Duration,
+    /// For a call with all of its attempts: `OPERATION_TIMEOUT_MS`, by default 2,000.
+    pub operation: Duration,
+}
+
+/// The SDK cannot be configured.
+#[derive(Debug, thiserror::Error)]
+pub enum SdkSetupError {
+    /// A variable is missing or bad.
+    #[error(transparent)]
+    Variable(#[from] VariableError),
+    /// The file of root certificates cannot be read or holds none.
+    #[error("the root certificates in {file}, which SSL_CERT_FILE names, cannot be used: {reason}")]
+    RootCertificates {
+        /// The file's path.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl SdkBudgets {
+    /// The budgets of this environment.
+    ///
+    /// # Errors
+    /// When a variable is bad.
+    pub fn from_variables(variables: &Variables) -> Result<Self, VariableError> {
+        Ok(Self {
+            connect: variables.milliseconds_or("CONNECT_TIMEOUT_MS", Duration::from_millis(1_000))?,
+            attempt: variables.milliseconds_or("ATTEMPT_TIMEOUT_MS", Duration::from_millis(800))?,
+            operation: variables.milliseconds_or("OPERATION_TIMEOUT_MS", Duration::from_millis(2_000))?,
+        })
+    }
+}
+
+/// The configuration that all clients of a function share, their connections with it: region and credentials from
+/// Lambda's own variables, budgets from ours, and `AWS_ENDPOINT_URL` for a local AWS.
+///
+/// # Errors
+/// When a variable is missing or bad, or the root certificates are.
+pub fn sdk_config(variables: &Variables) -> Result<SdkConfig, SdkSetupError> {
+    let endpoint: Option<String> = variables.optional("AWS_ENDPOINT_URL")?;
+    let budgets = SdkBudgets::from_variables(variables)?;
+    let credentials = Credentials::new(
+        variables.required::<String>("AWS_ACCESS_KEY_ID")?,
+        variables.required::<String>("AWS_SECRET_ACCESS_KEY")?,
+        variables.optional("AWS_SESSION_TOKEN")?,
+        None,
+        "environment",
+    );
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(budgets.connect)
+        .operation_attempt_timeout(budgets.attempt)
+        .operation_timeout(budgets.operation)
+        .build();
+    let is_plain_http = endpoint.as_ref().is_some_and(|url| url.starts_with("http://"));
+    let http_client = if is_plain_http { plain_http_client() } else { https_client(variables)? };
+    let mut config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new(variables.required::<String>("AWS_REGION")?))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(http_client)
+        .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(FIRST_RETRY_AFTER))
+        .timeout_config(timeouts)
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+    config.set_endpoint_url(endpoint);
+    Ok(config.build())
+}
+
+fn plain_http_client() -> SharedHttpClient {
+    Builder::new().pool_idle_timeout(POOL_IDLE).build_http()
+}
+
+/// TLS by ring: aws-lc gathers jitter entropy for 423 million instructions on its first use.
+fn https_client(variables: &Variables) -> Result<SharedHttpClient, SdkSetupError> {
+    let file: String = variables.required("SSL_CERT_FILE")?;
+    let unusable = |reason: String| SdkSetupError::RootCertificates { file: file.clone(), reason };
+    let roots = std::fs::read(&file).map_err(|error| unusable(error.to_string()))?;
+    let context = TlsContext::builder()
+        .with_trust_store(TrustStore::empty().with_pem_certificate(roots))
+        .build()
+        .map_err(|error| unusable(error.to_string()))?;
+    let tls = Builder::new().pool_idle_timeout(POOL_IDLE).tls_provider(Provider::Rustls(CryptoMode::Ring));
+    Ok(tls.tls_context(context).build_https())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LAMBDA: [(&str, &str); 4] = [
+        ("AWS_REGION", "eu-west-2"),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:4566"),
+    ];
+
+    #[test]
+    fn each_missing_variable_is_named() {
+        for name in ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+            let others = LAMBDA.map(|(other, value)| (other, if other == name { "" } else { value }));
+            let error = sdk_config(&Variables::from(others)).unwrap_err();
+            assert_eq!(error.to_string(), format!("the environment variable {name} is missing"));
+        }
+    }
+
+    #[test]
+    fn https_needs_root_certificates_that_can_be_used() {
+        let [region, id, secret, _] = LAMBDA;
+        let error = sdk_config(&Variables::from([region, id, secret])).unwrap_err();
+        assert_eq!(error.to_string(), "the environment variable SSL_CERT_FILE is missing");
+        let error = sdk_config(&Variables::from([region, id, secret, ("SSL_CERT_FILE", "/absent.pem")])).unwrap_err();
+        assert!(error.to_string().starts_with("the root certificates in /absent.pem, which SSL_CERT_FILE names"));
+    }
+
+    #[test]
+    fn a_local_aws_is_an_endpoint() {
+        let config = sdk_config(&Variables::from(LAMBDA)).unwrap();
+        assert_eq!(config.endpoint_url(), Some("http://127.0.0.1:4566"));
+    }
+}

@@ -1,0 +1,236 @@
+//! The table `enquiries`: the record that is the truth.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client as DynamoDb;
+use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+};
+use aws_types::SdkConfig;
+use domain::{Enquiry, EnquiryId, IdempotencyKey, STATUS_NEW};
+use jiff::fmt::temporal::DateTimePrinter;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::error::StorageError;
+use crate::idempotency::IdempotencyRecords;
+
+const PUT: &str = "PutItem enquiries";
+const TRANSACTION: &str = "TransactWriteItems enquiries, idempotency";
+const PUT_IF: &str = "attribute_not_exists(id)";
+/// How many ids are tried (contract, `id`).
+const MAX_IDS: u32 = 8;
+/// How often a transaction is tried that meets another one of the same key.
+const MAX_CONFLICTS: u32 = 3;
+/// The shortest pause after such a meeting; the longest is twice as long.
+const CONFLICT_PAUSE: Duration = Duration::from_millis(25);
+/// The partitions of the index `mail-due`, so that no one of them takes all writes.
+const MAIL_DUE_SHARDS: u8 = 16;
+/// When the sweeper takes an enquiry for forgotten: the queue has had ample time by then.
+const MAIL_DUE_AFTER: SignedDuration = SignedDuration::from_secs(60);
+
+/// Where enquiries are recorded, each once.
+#[derive(Clone, Debug)]
+pub struct Enquiries {
+    client: DynamoDb,
+    table: String,
+    idempotency: IdempotencyRecords,
+}
+
+/// What became of an enquiry that was to be recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    /// It is recorded now.
+    New(EnquiryId),
+    /// It was recorded before, under the same key.
+    Replayed(EnquiryId),
+    /// The key stands for another submission.
+    KeyReused,
+    /// The key is being written at this moment, and was so each time we tried.
+    InProgress,
+}
+
+/// What one attempt to write came to.
+enum Attempt {
+    Settled(Recorded),
+    IdTaken,
+    Conflict,
+}
+
+impl Enquiries {
+    /// Enquiries in `table`, with the keys of the route in `idempotency`.
+    #[must_use]
+    pub fn new(sdk: &SdkConfig, table: String, idempotency: IdempotencyRecords) -> Self {
+        Self { client: DynamoDb::new(sdk), table, idempotency }
+    }
+
+    /// Records an enquiry under a new id, once for each key: both are written, or neither.
+    ///
+    /// # Errors
+    /// When DynamoDB did not do it. It may have: without a key, trying again may record twice.
+    pub async fn record(&self, enquiry: &Enquiry, key: Option<&IdempotencyKey>) -> Result<Recorded, StorageError> {
+        let (mut ids, mut conflicts) = (0, 0);
+        while ids < MAX_IDS {
+            let id = EnquiryId::random();
+            let attempt = match key {
+                Some(key) => self.put_with_key(&id, enquiry, key).await?,
+                None => self.put(&id, enquiry).await?,
+            };
+            match attempt {
+                Attempt::Settled(recorded) => return Ok(recorded),
+                Attempt::IdTaken => ids += 1,
+                Attempt::Conflict => {
+                    conflicts += 1;
+                    if conflicts == MAX_CONFLICTS {
+                        return Ok(Recorded::InProgress);
+                    }
+                    tokio::time::sleep(CONFLICT_PAUSE.mul_f64(1.0 + jitter())).await;
+                }
+            }
+        }
+        Err(StorageError::NoFreeId { attempts: MAX_IDS })
+    }
+
+    async fn put(&self, id: &EnquiryId, enquiry: &Enquiry) -> Result<Attempt, StorageError> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(to_item(id, enquiry)))
+            .condition_expression(PUT_IF)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        let Err(error) = put else { return Ok(Attempt::Settled(Recorded::New(id.clone()))) };
+        match error.as_service_error() {
+            Some(PutItemError::ConditionalCheckFailedException(taken)) => Ok(id_taken_by(taken.item(), id, enquiry)),
+            _ => Err(StorageError::of(PUT, &error)),
+        }
+    }
+
+    async fn put_with_key(
+        &self,
+        id: &EnquiryId,
+        enquiry: &Enquiry,
+        key: &IdempotencyKey,
+    ) -> Result<Attempt, StorageError> {
+        let built = |put: Result<Put, BuildError>| {
+            put.map(|put| TransactWriteItem::builder().put(put).build())
+                .map_err(|_| StorageError::unreadable(TRANSACTION, "item"))
+        };
+        let written = self
+            .client
+            .transact_write_items()
+            .transact_items(built(self.transactional_put(id, enquiry))?)
+            .transact_items(built(self.idempotency.put(key, id, enquiry))?)
+            .send()
+            .await;
+        let Err(error) = written else { return Ok(Attempt::Settled(Recorded::New(id.clone()))) };
+        match error.as_service_error() {
+            Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+                explain(cancelled.cancellation_reasons(), id, enquiry)
+            }
+            Some(TransactWriteItemsError::TransactionInProgressException(_)) => Ok(Attempt::Conflict),
+            _ => Err(StorageError::of(TRANSACTION, &error)),
+        }
+    }
+
+    fn transactional_put(&self, id: &EnquiryId, enquiry: &Enquiry) -> Result<Put, BuildError> {
+        Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(to_item(id, enquiry)))
+            .condition_expression(PUT_IF)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+    }
+}
+
+/// Why a transaction was cancelled. Its reasons stand in the order of its items: the enquiry, then the key.
+fn explain(reasons: &[CancellationReason], id: &EnquiryId, enquiry: &Enquiry) -> Result<Attempt, StorageError> {
+    let failed = |item: usize, code: &str| reasons.get(item).filter(|reason| reason.code() == Some(code));
+    if let Some(taken) = failed(1, "ConditionalCheckFailed") {
+        return IdempotencyRecords::taken_by(taken.item(), enquiry).map(Attempt::Settled);
+    }
+    if let Some(taken) = failed(0, "ConditionalCheckFailed") {
+        return Ok(id_taken_by(taken.item(), id, enquiry));
+    }
+    if failed(0, "TransactionConflict").or(failed(1, "TransactionConflict")).is_some() {
+        return Ok(Attempt::Conflict);
+    }
+    let code = reasons.iter().filter_map(CancellationReason::code).find(|code| *code != "None");
+    Err(StorageError::of_reason(TRANSACTION, code.unwrap_or("cancelled without a reason")))
+}
+
+/// The id is taken: by this very call, whose first answer was lost, or by another enquiry.
+fn id_taken_by(item: Option<&HashMap<String, AttributeValue>>, id: &EnquiryId, enquiry: &Enquiry) -> Attempt {
+    let request_id = item.and_then(|item| item.get("request_id")?.as_s().ok());
+    if request_id.is_some_and(|request_id| request_id == enquiry.request_id.as_str()) {
+        Attempt::Settled(Recorded::New(id.clone()))
+    } else {
+        Attempt::IdTaken
+    }
+}
+
+/// The enquiry as an item. Its fields are one JSON text: a DynamoDB map loses their order, its numbers lose digits.
+fn to_item(id: &EnquiryId, enquiry: &Enquiry) -> HashMap<String, AttributeValue> {
+    let submission = &enquiry.submission;
+    let due_at = enquiry.created_at.saturating_add(MAIL_DUE_AFTER).unwrap_or(enquiry.created_at);
+    let mut item = HashMap::from(
+        [
+            ("id", id.to_string()),
+            ("form", submission.form.to_string()),
+            ("fields", submission.fields.to_json()),
+            ("status", STATUS_NEW.to_owned()),
+            ("created_at", timestamp_text(enquiry.created_at)),
+            ("request_id", enquiry.request_id.to_string()),
+            ("environment", enquiry.environment.as_str().to_owned()),
+            ("mail_state", "pending".to_owned()),
+            ("mail_due_shard", mail_due_shard(id).to_string()),
+            ("mail_due_at", timestamp_text(due_at)),
+        ]
+        .map(|(name, value)| (name.to_owned(), AttributeValue::S(value))),
+    );
+    item.insert("mail_attempts".to_owned(), AttributeValue::N("0".to_owned()));
+    if let Some(dept) = submission.dept {
+        item.insert("dept".to_owned(), AttributeValue::S(dept.as_str().to_owned()));
+    }
+    item
+}
+
+/// Spreads enquiries evenly over the shards: an id ends in a random character.
+fn mail_due_shard(id: &EnquiryId) -> u8 {
+    id.as_str().bytes().fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte)) % MAIL_DUE_SHARDS
+}
+
+/// RFC 3339 in UTC with milliseconds, which sorts as text.
+pub(crate) fn timestamp_text(time: Timestamp) -> String {
+    DateTimePrinter::new().precision(Some(3)).timestamp_to_string(&time)
+}
+
+/// A random share of 1, so that two calls that met do not meet again.
+fn jitter() -> f64 {
+    getrandom::u32().map_or(0.5, |random| f64::from(random) / f64::from(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timestamps_have_milliseconds_and_sort_as_text() {
+        assert_eq!(timestamp_text(Timestamp::from_millisecond(1_782_740_527_000).unwrap()), "2026-06-29T13:42:07.000Z");
+        assert_eq!(timestamp_text(Timestamp::from_millisecond(1_782_740_527_120).unwrap()), "2026-06-29T13:42:07.120Z");
+    }
+
+    #[test]
+    fn enquiries_spread_over_all_shards_of_the_index() {
+        let mut counts = [0_u32; MAIL_DUE_SHARDS as usize];
+        for _ in 0..16_000 {
+            counts[usize::from(mail_due_shard(&EnquiryId::random()))] += 1;
+        }
+        assert!(counts.iter().all(|count| (500..=1_500).contains(count)), "{counts:?}");
+    }
+}

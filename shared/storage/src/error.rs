@@ -1,0 +1,81 @@
+//! When a table does not do what it should.
+
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::RequestId as _;
+
+/// What DynamoDB calls "not now"; the SDK has retried it already.
+const OVERLOADED: [&str; 6] = [
+    "InternalServerError",
+    "ProvisionedThroughputExceeded",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ThrottlingError",
+    "ThrottlingException",
+];
+
+/// A table did not do what was asked. The text holds operation, code and AWS's own request id, never data: DynamoDB's
+/// messages and the SDK's errors may quote items.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StorageError {
+    /// DynamoDB could not be reached, did not answer in time, or was overloaded: the same call may succeed later.
+    #[error("{operation} did not answer: {cause}")]
+    Unavailable {
+        /// The operation of DynamoDB's API.
+        operation: &'static str,
+        /// What happened, without data.
+        cause: String,
+    },
+    /// DynamoDB refused the call, or answered what we never wrote: a fault of ours.
+    #[error("{operation} failed: {cause}")]
+    Failed {
+        /// The operation of DynamoDB's API.
+        operation: &'static str,
+        /// What happened, without data.
+        cause: String,
+    },
+    /// Every id that was tried belongs to another enquiry.
+    #[error("no free enquiry id in {attempts} attempts")]
+    NoFreeId {
+        /// How many were tried.
+        attempts: u32,
+    },
+}
+
+impl StorageError {
+    pub(crate) fn unreadable(operation: &'static str, attribute: &str) -> Self {
+        Self::Failed { operation, cause: format!("the item has no readable {attribute}") }
+    }
+
+    pub(crate) fn of<E: ProvideErrorMetadata>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> Self {
+        let status = error.raw_response().map(|response| response.status().as_u16());
+        let request_id = error.raw_response().and_then(|response| response.request_id()).unwrap_or("none");
+        let unavailable = |cause: &str| Self::Unavailable { operation, cause: cause.to_owned() };
+        match error {
+            SdkError::TimeoutError(_) => unavailable("timeout"),
+            SdkError::DispatchFailure(failure) if failure.is_timeout() => unavailable("timeout"),
+            SdkError::DispatchFailure(_) => unavailable("no connection"),
+            SdkError::ResponseError(_) => unavailable("unreadable response"),
+            SdkError::ServiceError(service) => {
+                let code = service.err().code().unwrap_or("no code");
+                let cause = format!("{code} (AWS request id {request_id})");
+                if OVERLOADED.contains(&code) || status.is_some_and(|status| status >= 500) {
+                    Self::Unavailable { operation, cause }
+                } else {
+                    Self::Failed { operation, cause }
+                }
+            }
+            _ => Self::Failed { operation, cause: "the request could not be built".to_owned() },
+        }
+    }
+
+    /// An error for one code among the reasons of a cancelled transaction.
+    pub(crate) fn of_reason(operation: &'static str, code: &str) -> Self {
+        let cause = code.to_owned();
+        if OVERLOADED.contains(&code) {
+            Self::Unavailable { operation, cause }
+        } else {
+            Self::Failed { operation, cause }
+        }
+    }
+}

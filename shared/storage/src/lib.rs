@@ -1,0 +1,14 @@
+//! The three tables, a file each: enquiries, idempotency records and rate counters.
+//!
+//! The only user of the DynamoDB SDK. What the product expects to happen (a replay, a refusal) is a value; an error is a
+//! table that did not answer or answered what cannot be. Nothing here knows of HTTP, the queue or mail.
+
+mod enquiries;
+mod error;
+mod idempotency;
+mod rate_counters;
+
+pub use enquiries::{Enquiries, Recorded};
+pub use error::StorageError;
+pub use idempotency::IdempotencyRecords;
+pub use rate_counters::RateCounters;

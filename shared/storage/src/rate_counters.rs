@@ -1,0 +1,92 @@
+//! The table `rate-counters`: how many requests a client made in a window.
+
+use aws_sdk_dynamodb::Client as DynamoDb;
+use aws_sdk_dynamodb::config::Builder;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ThrottlingReason};
+use aws_smithy_types::retry::RetryConfig;
+use aws_types::SdkConfig;
+use domain::{Admission, Client, Pepper, Window};
+use jiff::Timestamp;
+
+use crate::error::StorageError;
+
+const OPERATION: &str = "UpdateItem rate-counters";
+const COUNT_IF: &str = "attribute_not_exists(hits) OR hits < :limit";
+const COUNT: &str = "SET expires_at = if_not_exists(expires_at, :expires_at) ADD hits :one";
+/// A counter outlives its window by this much, so that a late request still finds it.
+const KEPT_AFTER_WINDOW_SECONDS: i64 = 300;
+/// The part of a throttling reason that names the one item, not the table or the account
+/// (DynamoDB API Reference, `ThrottlingReason`).
+const KEY_RANGE: &str = "KeyRangeThroughputExceeded";
+
+/// Counts requests per client and window. No address is stored: a counter's key is an HMAC.
+#[derive(Clone, Debug)]
+pub struct RateCounters {
+    client: DynamoDb,
+    table: String,
+    pepper: Pepper,
+    limit: u32,
+}
+
+impl RateCounters {
+    /// Counters in `table` that admit `limit` requests a window.
+    #[must_use]
+    pub fn new(sdk: &SdkConfig, table: String, pepper: Pepper, limit: u32) -> Self {
+        // Not idempotent: an ADD that is retried counts twice.
+        let config = Builder::from(sdk).retry_config(RetryConfig::disabled()).build();
+        Self { client: DynamoDb::from_conf(config), table, pepper, limit }
+    }
+
+    /// Counts one request of `client` at `now`, unless its quota is used up. One call, one attempt.
+    ///
+    /// # Errors
+    /// When the table could not count; whether the request goes on is the caller's choice.
+    pub async fn count(&self, client: &Client, now: Timestamp) -> Result<Admission, StorageError> {
+        let window = Window::containing(now);
+        let key = format!("{}#{}", self.pepper.client_key(client, now), window.start_second());
+        let expires_at = window.end_second() + KEPT_AFTER_WINDOW_SECONDS;
+        let counted = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("client_window", AttributeValue::S(key))
+            .condition_expression(COUNT_IF)
+            .update_expression(COUNT)
+            .expression_attribute_values(":limit", AttributeValue::N(self.limit.to_string()))
+            .expression_attribute_values(":expires_at", AttributeValue::N(expires_at.to_string()))
+            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
+            .return_values(ReturnValue::UpdatedNew)
+            .send()
+            .await;
+        match counted {
+            Ok(updated) => {
+                let hits = updated.attributes().and_then(|item| item.get("hits")?.as_n().ok()?.parse().ok());
+                hits.map(|hits| Admission::Admitted { hits }).ok_or_else(|| StorageError::unreadable(OPERATION, "hits"))
+            }
+            Err(error) if is_refusal(&error) => Ok(Admission::Refused),
+            Err(error) => Err(StorageError::of(OPERATION, &error)),
+        }
+    }
+
+    /// Opens the connection to DynamoDB with a read that finds nothing; its result does not matter.
+    pub async fn warm_up(&self) {
+        let key = AttributeValue::S("warm-up".to_owned());
+        let _ = self.client.get_item().table_name(&self.table).key("client_window", key).send().await;
+    }
+}
+
+/// Over the limit, or so far over it that the counter's own key range is throttled: a flood of one client.
+fn is_refusal<R>(error: &SdkError<UpdateItemError, R>) -> bool {
+    let names_key_range = |reasons: &[ThrottlingReason]| {
+        reasons.iter().any(|why| why.reason().is_some_and(|why| why.contains(KEY_RANGE)))
+    };
+    match error.as_service_error() {
+        Some(UpdateItemError::ConditionalCheckFailedException(_)) => true,
+        Some(UpdateItemError::ProvisionedThroughputExceededException(why)) => names_key_range(why.throttling_reasons()),
+        Some(UpdateItemError::RequestLimitExceeded(why)) => names_key_range(why.throttling_reasons()),
+        Some(UpdateItemError::ThrottlingException(why)) => names_key_range(why.throttling_reasons()),
+        _ => false,
+    }
+}
