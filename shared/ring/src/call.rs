@@ -1,6 +1,7 @@
 //! One request to the ring.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -8,6 +9,7 @@ use domain::json::Json;
 use domain::{Client, Dept, Form, IdempotencyKey, RequestId, Submission};
 use jiff::Timestamp;
 use mediatype::{MediaType, ReadParams, names};
+use tokio::time::Instant;
 
 use crate::event::Event;
 use crate::problem::Problem;
@@ -24,6 +26,7 @@ pub struct Call {
     pub now: Timestamp,
     pub(crate) client: Client,
     pub(crate) event: Event,
+    deadline: Instant,
     subject: OnceLock<Subject>,
 }
 
@@ -35,13 +38,14 @@ pub(crate) struct Subject {
 }
 
 impl Call {
-    pub(crate) fn new(event: Event, clock: Timestamp) -> Self {
+    pub(crate) fn new(event: Event, clock: Timestamp, budget: Duration) -> Self {
         let received_at = event.received_at_millisecond().and_then(|at| Timestamp::from_millisecond(at).ok());
         Self {
             request_id: RequestId::random(),
             now: received_at.unwrap_or(clock),
             client: Client::from_source_ip(event.source_ip()),
             event,
+            deadline: Instant::now() + budget,
             subject: OnceLock::new(),
         }
     }
@@ -69,7 +73,9 @@ impl Call {
         if bytes.len() > MAX_BODY_BYTES {
             return Err(Problem::PayloadTooLarge);
         }
-        let is_plain_json = matches!(self.event.header("content-type")[..], [media_type] if is_utf8_json(media_type))
+        let media_types = self.event.header("content-type");
+        let is_plain_json = !media_types.is_empty()
+            && media_types.into_iter().all(is_utf8_json)
             && self.event.header("content-encoding").is_empty();
         if is_plain_json { Ok(bytes) } else { Err(Problem::UnsupportedMediaType) }
     }
@@ -97,6 +103,18 @@ impl Call {
         Ok(submission)
     }
 
+    /// Does what the answer depends on before the call's deadline. What comes after that is not worth a failure: once an
+    /// enquiry is recorded, nothing may turn the answer into another.
+    ///
+    /// # Errors
+    /// [`Problem::DeadlinePassed`], or what `work` came to.
+    pub async fn in_time<T, E: Into<Problem>>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, Problem> {
+        match tokio::time::timeout_at(self.deadline, work).await {
+            Ok(result) => result.map_err(Into::into),
+            Err(_elapsed) => Err(Problem::DeadlinePassed),
+        }
+    }
+
     pub(crate) fn is_preflight(&self) -> bool {
         self.event.method() == "OPTIONS"
     }
@@ -122,7 +140,7 @@ mod tests {
     use super::*;
 
     fn call(event: &str) -> Call {
-        Call::new(serde_json::from_str(event).unwrap(), Timestamp::UNIX_EPOCH)
+        Call::new(serde_json::from_str(event).unwrap(), Timestamp::UNIX_EPOCH, Duration::ZERO)
     }
 
     #[track_caller]

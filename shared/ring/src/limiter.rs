@@ -109,6 +109,7 @@ impl Standing {
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
+    use std::time::Duration;
 
     use super::*;
 
@@ -117,7 +118,7 @@ mod tests {
     fn call(client: &str, millisecond: i64) -> Call {
         let identity = format!(r#""identity":{{"sourceIp":"{client}"}}"#);
         let event = format!(r#"{{"requestContext":{{{identity},"requestTimeEpoch":{millisecond}}}}}"#);
-        Call::new(serde_json::from_str(&event).unwrap(), Timestamp::UNIX_EPOCH)
+        Call::new(serde_json::from_str(&event).unwrap(), Timestamp::UNIX_EPOCH, Duration::ZERO)
     }
 
     /// Admits one call against a table that answers `answer`; says how it stands and whether the table was asked.

@@ -31,7 +31,7 @@ pub struct Ring {
 
 impl Ring {
     /// A ring of `environment` that links its errors to anchors of the page `doc_url_base`, admits `limit` requests a
-    /// client and window, and gives a handler as long as `deadline`.
+    /// client and window, and gives a call as long as `deadline`.
     #[must_use]
     pub fn new(
         environment: Environment,
@@ -52,7 +52,7 @@ impl Ring {
         Handle: AsyncFnOnce(&Call) -> Result<Created, Problem>,
     {
         let started = Instant::now();
-        let call = Call::new(event, clock);
+        let call = Call::new(event, clock, self.deadline);
         let origin = call.event.header("origin").first().copied();
         if call.is_preflight() {
             let mut response = self.envelope.preflight(&call.request_id);
@@ -64,7 +64,10 @@ impl Ring {
         let standing = self.limiter.admit(&call, count).await;
         let result = match standing {
             Standing::Refused(quota) => Err(Problem::RateLimited { seconds_to_reset: quota.seconds_to_reset }),
-            Standing::Admitted(_) | Standing::Uncounted => self.guard(handle(&call)).await,
+            Standing::Admitted(_) | Standing::Uncounted => {
+                // The environment lives on after a panic, and the caller needs the envelope.
+                AssertUnwindSafe(handle(&call)).catch_unwind().await.unwrap_or(Err(Problem::Panicked))
+            }
         };
         let mut response = match &result {
             Ok(created) => self.envelope.created(&call.request_id, created),
@@ -74,17 +77,6 @@ impl Ring {
         standing.add_to_response(&mut response.headers);
         self.log(&call, Some(&result), started);
         response
-    }
-
-    /// Turns a panic into a problem, for the environment lives on and the caller needs the envelope, and a handler that
-    /// takes too long into another, before the gateway gives up on us.
-    async fn guard(&self, handling: impl Future<Output = Result<Created, Problem>>) -> Result<Created, Problem> {
-        let caught = AssertUnwindSafe(handling).catch_unwind();
-        match tokio::time::timeout(self.deadline, caught).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_panic)) => Err(Problem::Panicked),
-            Err(_elapsed) => Err(Problem::DeadlinePassed),
-        }
     }
 
     /// Writes the one line of a call: never a body, a name, an address or a key. A preflight has no result.
@@ -127,6 +119,7 @@ where
     Answer: Fn(Event) -> Answering,
     Answering: Future<Output = Response>,
 {
-    let service = service_fn(|invocation: LambdaEvent<Event>| answer(invocation.payload).map(Ok::<_, Infallible>));
+    let service =
+        service_fn(|invocation: LambdaEvent<Event>| Box::pin(answer(invocation.payload)).map(Ok::<_, Infallible>));
     Runtime::new(service).run().await
 }

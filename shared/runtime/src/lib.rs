@@ -7,6 +7,6 @@ mod logs;
 mod sdk;
 mod variables;
 
-pub use logs::write_logs_as_json;
+pub use logs::{json_lines, write_logs_as_json};
 pub use sdk::{SdkBudgets, SdkSetupError, sdk_config};
 pub use variables::{VariableError, Variables};

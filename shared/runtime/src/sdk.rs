@@ -59,9 +59,9 @@ impl SdkBudgets {
     /// When a variable is bad.
     pub fn from_variables(variables: &Variables) -> Result<Self, VariableError> {
         Ok(Self {
-            connect: variables.milliseconds_or("CONNECT_TIMEOUT_MS", Duration::from_millis(1_000))?,
+            connect: variables.milliseconds_or("CONNECT_TIMEOUT_MS", Duration::from_secs(1))?,
             attempt: variables.milliseconds_or("ATTEMPT_TIMEOUT_MS", Duration::from_millis(800))?,
-            operation: variables.milliseconds_or("OPERATION_TIMEOUT_MS", Duration::from_millis(2_000))?,
+            operation: variables.milliseconds_or("OPERATION_TIMEOUT_MS", Duration::from_secs(2))?,
         })
     }
 }
@@ -133,7 +133,7 @@ mod tests {
     fn each_missing_variable_is_named() {
         for name in ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
             let others = LAMBDA.map(|(other, value)| (other, if other == name { "" } else { value }));
-            let error = sdk_config(&Variables::from(others)).unwrap_err();
+            let error = sdk_config(&Variables::from_iter(others)).unwrap_err();
             assert_eq!(error.to_string(), format!("the environment variable {name} is missing"));
         }
     }
@@ -141,15 +141,16 @@ mod tests {
     #[test]
     fn https_needs_root_certificates_that_can_be_used() {
         let [region, id, secret, _] = LAMBDA;
-        let error = sdk_config(&Variables::from([region, id, secret])).unwrap_err();
+        let error = sdk_config(&Variables::from_iter([region, id, secret])).unwrap_err();
         assert_eq!(error.to_string(), "the environment variable SSL_CERT_FILE is missing");
-        let error = sdk_config(&Variables::from([region, id, secret, ("SSL_CERT_FILE", "/absent.pem")])).unwrap_err();
+        let error =
+            sdk_config(&Variables::from_iter([region, id, secret, ("SSL_CERT_FILE", "/absent.pem")])).unwrap_err();
         assert!(error.to_string().starts_with("the root certificates in /absent.pem, which SSL_CERT_FILE names"));
     }
 
     #[test]
     fn a_local_aws_is_an_endpoint() {
-        let config = sdk_config(&Variables::from(LAMBDA)).unwrap();
+        let config = sdk_config(&Variables::from_iter(LAMBDA)).unwrap();
         assert_eq!(config.endpoint_url(), Some("http://127.0.0.1:4566"));
     }
 }

@@ -67,9 +67,9 @@ impl Variables {
     }
 }
 
-impl<const N: usize> From<[(&str, &str); N]> for Variables {
-    fn from(variables: [(&str, &str); N]) -> Self {
-        Self(variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into())
+impl<'a> FromIterator<(&'a str, &'a str)> for Variables {
+    fn from_iter<I: IntoIterator<Item = (&'a str, &'a str)>>(variables: I) -> Self {
+        Self(variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
     }
 }
 
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn a_missing_or_empty_variable_is_named() {
-        let variables = Variables::from([("EMPTY", "")]);
+        let variables = Variables::from_iter([("EMPTY", "")]);
         for name in ["EMPTY", "ABSENT"] {
             let error = variables.required::<u32>(name).unwrap_err();
             assert_eq!(error.to_string(), format!("the environment variable {name} is missing"));
@@ -88,13 +88,13 @@ mod tests {
 
     #[test]
     fn a_bad_variable_is_named_and_its_value_is_not_shown() {
-        let error = Variables::from([("RATE_LIMIT", "s3cret")]).required::<u32>("RATE_LIMIT").unwrap_err();
+        let error = Variables::from_iter([("RATE_LIMIT", "s3cret")]).required::<u32>("RATE_LIMIT").unwrap_err();
         assert_eq!(error.to_string(), "the environment variable RATE_LIMIT is bad: invalid digit found in string");
     }
 
     #[test]
     fn a_budget_is_a_whole_number_of_milliseconds() {
-        let variables = Variables::from([("SET", "1500"), ("ZERO", "0")]);
+        let variables = Variables::from_iter([("SET", "1500"), ("ZERO", "0")]);
         let default = Duration::from_millis(800);
         assert_eq!(variables.milliseconds_or("SET", default), Ok(Duration::from_millis(1500)));
         assert_eq!(variables.milliseconds_or("UNSET", default), Ok(default));

@@ -1,0 +1,91 @@
+//! `POST /public/v1/enquiries`: records what a form says, once, and announces it to its department.
+
+mod config;
+
+use std::time::Duration;
+
+use aws_types::SdkConfig;
+use domain::{Enquiry, EnquiryId, Environment};
+use jiff::Timestamp;
+use notify::NotificationQueue;
+use ring::{Call, Created, Event, Problem, Response, Ring};
+use storage::{Enquiries, IdempotencyRecords, RateCounters, Recorded};
+
+pub use config::Config;
+
+const ROUTE: &str = "POST /public/v1/enquiries";
+
+/// What lives as long as the environment: the ring, the tables and the queue.
+#[derive(Debug)]
+pub struct State {
+    environment: Environment,
+    ring: Ring,
+    enquiries: Enquiries,
+    counters: RateCounters,
+    queue: NotificationQueue,
+    warm_up_budget: Duration,
+}
+
+/// Records the submission that `call` carries, and announces it.
+///
+/// # Errors
+/// What the contract lists for this route, save what the ring itself answers.
+pub async fn create_enquiry(state: &State, call: &Call) -> Result<Created, Problem> {
+    call.require_post()?;
+    let body = call.json_body()?;
+    let key = call.idempotency_key()?;
+    let submission = call.submission(&body)?;
+    let enquiry = Enquiry {
+        submission,
+        created_at: call.now,
+        request_id: call.request_id.clone(),
+        environment: state.environment,
+    };
+    match call.in_time(state.enquiries.record(&enquiry, key.as_ref())).await? {
+        Recorded::New(id) => {
+            state.announce(&id, call).await;
+            Ok(Created::new(id))
+        }
+        Recorded::Replayed(id) => Ok(Created::replayed(id)),
+        Recorded::KeyReused => Err(Problem::IdempotencyKeyReused),
+        Recorded::InProgress => Err(Problem::IdempotencyRequestInProgress),
+    }
+}
+
+impl State {
+    /// The state that `config` describes, with the connections of `sdk`.
+    #[must_use]
+    pub fn new(config: Config, sdk: &SdkConfig) -> Self {
+        let Config { environment, pepper, rate_limit, .. } = config;
+        let idempotency = IdempotencyRecords::new(config.idempotency_table, pepper.clone(), ROUTE);
+        Self {
+            environment,
+            ring: Ring::new(environment, config.doc_url_base, config.allowed_origins, rate_limit, config.deadline),
+            enquiries: Enquiries::new(sdk, config.enquiries_table, idempotency),
+            counters: RateCounters::new(sdk, config.rate_counters_table, pepper, rate_limit),
+            queue: NotificationQueue::new(sdk, config.queue_url, config.enqueue_budget),
+            warm_up_budget: config.warm_up_budget,
+        }
+    }
+
+    /// Opens the connections while Lambda still gives a full core, so that the first caller does not wait for it. Whether
+    /// it succeeds does not matter.
+    pub async fn warm_up(&self) {
+        let warm_up = async { tokio::join!(self.counters.warm_up(), self.queue.warm_up()) };
+        let _ = tokio::time::timeout(self.warm_up_budget, warm_up).await;
+    }
+
+    /// Answers one event; `clock` serves where the event has no time of its own.
+    pub async fn answer(&self, event: Event, clock: Timestamp) -> Response {
+        let count = async |client: &_, now| self.counters.count(client, now).await;
+        self.ring.answer(event, clock, count, async |call: &Call| create_enquiry(self, call).await).await
+    }
+
+    /// Best effort: the record knows that its mail is due, so a message that is lost only delays it.
+    async fn announce(&self, id: &EnquiryId, call: &Call) {
+        if let Err(error) = self.queue.announce(id).await {
+            let (request_id, enquiry_id) = (call.request_id.as_str(), id.as_str());
+            tracing::warn!(event = "enqueue_failed", request_id, enquiry_id, cause = %error);
+        }
+    }
+}

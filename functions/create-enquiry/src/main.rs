@@ -1,0 +1,18 @@
+//! Wires `POST /public/v1/enquiries` to its environment and answers until Lambda stops it.
+
+use anyhow::{Context, Error};
+use create_enquiry::{Config, State};
+use jiff::Timestamp;
+use runtime::Variables;
+
+#[tokio::main(flavor = "current_thread")]
+#[expect(clippy::disallowed_methods, reason = "main is where the clock is read")]
+async fn main() -> anyhow::Result<()> {
+    runtime::write_logs_as_json();
+    let variables = Variables::of_process();
+    let config = Config::from_variables(&variables).context("create-enquiry cannot start")?;
+    let sdk = runtime::sdk_config(&variables).context("create-enquiry cannot start")?;
+    let state = State::new(config, &sdk);
+    state.warm_up().await;
+    ring::serve(|event| state.answer(event, Timestamp::now())).await.map_err(Error::from_boxed)
+}

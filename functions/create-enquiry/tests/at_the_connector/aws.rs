@@ -1,0 +1,176 @@
+//! AWS as the SDK's connector sees it: each request is recorded, and answered as a test says.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::http::StatusCode;
+use aws_smithy_types::body::SdkBody;
+use serde_json::{Value, json};
+
+/// What AWS does with one request.
+#[derive(Clone)]
+pub(crate) enum Answer {
+    /// Answers with this status and body.
+    Json(u16, Value),
+    /// Answers with a body made from the requests so far, this one being the last.
+    Made(u16, fn(&[Request]) -> Value),
+    /// Closes the connection without an answer, whether or not it did what was asked.
+    Lost,
+    /// Never answers.
+    Hangs,
+    /// Answers after a while.
+    Slow(Duration, Box<Answer>),
+    /// Takes the caller down with it, for want of a panic in our own code.
+    Panics,
+}
+
+/// One request to AWS.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) operation: String,
+    pub(crate) body: Value,
+    /// How many others were still under way.
+    pub(crate) others_under_way: usize,
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct Aws(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    scripts: Mutex<HashMap<&'static str, VecDeque<Answer>>>,
+    requests: Mutex<Vec<Request>>,
+    under_way: AtomicUsize,
+}
+
+impl Aws {
+    /// Answers the next requests of this operation so; the last answer is repeated.
+    pub(crate) fn answers(&self, operation: &'static str, answers: impl IntoIterator<Item = Answer>) {
+        self.0.scripts.lock().unwrap().insert(operation, answers.into_iter().collect());
+    }
+
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.0.requests.lock().unwrap().clone()
+    }
+
+    pub(crate) fn requests_of(&self, operation: &str) -> Vec<Value> {
+        self.requests()
+            .into_iter()
+            .filter(|request| request.operation == operation)
+            .map(|request| request.body)
+            .collect()
+    }
+
+    pub(crate) fn operations(&self) -> Vec<String> {
+        self.requests().into_iter().map(|request| request.operation).collect()
+    }
+
+    pub(crate) fn http_client(&self) -> SharedHttpClient {
+        let connector = SharedHttpConnector::new(self.clone());
+        http_client_fn(move |_, _| connector.clone())
+    }
+
+    fn next_answer(&self, operation: &str) -> Answer {
+        let mut scripts = self.0.scripts.lock().unwrap();
+        match scripts.get_mut(operation) {
+            Some(script) if script.len() > 1 => script.pop_front().unwrap(),
+            Some(script) => script[0].clone(),
+            None => default_answer(operation),
+        }
+    }
+
+    fn record(&self, request: &HttpRequest) -> String {
+        let target = request.headers().get("x-amz-target").expect("the JSON protocols name their operation");
+        let operation = target.rsplit_once('.').unwrap().1.to_owned();
+        let body = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
+        let others_under_way = self.0.under_way.load(Ordering::Relaxed);
+        self.0.requests.lock().unwrap().push(Request { operation: operation.clone(), body, others_under_way });
+        operation
+    }
+
+    async fn respond(self, answer: Answer) -> Result<HttpResponse, ConnectorError> {
+        let json = |status, body: Value| {
+            let status = StatusCode::try_from(status).unwrap();
+            Ok(HttpResponse::new(status, SdkBody::from(body.to_string())))
+        };
+        match answer {
+            Answer::Json(status, body) => json(status, body),
+            Answer::Made(status, make) => json(status, make(&self.requests())),
+            Answer::Lost => Err(ConnectorError::io("connection closed before message completed".into())),
+            Answer::Hangs => std::future::pending().await,
+            Answer::Slow(pause, answer) => {
+                tokio::time::sleep(pause).await;
+                Box::pin(self.respond(*answer)).await
+            }
+            Answer::Panics => panic!("a panic that quotes Jordan Ellis"),
+        }
+    }
+}
+
+impl HttpConnector for Aws {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let operation = self.record(&request);
+        let answer = self.next_answer(&operation);
+        let under_way = UnderWay::new(self.clone());
+        let aws = self.clone();
+        HttpConnectorFuture::new(async move {
+            let _under_way = under_way;
+            aws.respond(answer).await
+        })
+    }
+}
+
+impl std::fmt::Debug for Aws {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Aws")
+    }
+}
+
+struct UnderWay(Aws);
+
+impl UnderWay {
+    fn new(aws: Aws) -> Self {
+        aws.0.under_way.fetch_add(1, Ordering::Relaxed);
+        Self(aws)
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.0.under_way.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn default_answer(operation: &str) -> Answer {
+    let body = match operation {
+        "UpdateItem" => json!({ "Attributes": { "hits": { "N": "1" } } }),
+        "SendMessage" => json!({ "MessageId": "1" }),
+        "PutItem" | "TransactWriteItems" | "GetItem" | "GetQueueAttributes" => json!({}),
+        other => panic!("{other} is no call that this function makes"),
+    };
+    Answer::Json(200, body)
+}
+
+/// An error of DynamoDB's, with further members of its body.
+pub(crate) fn dynamodb_error(status: u16, code: &str, members: &Value) -> Answer {
+    let mut body = json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "Jordan Ellis" });
+    body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+    Answer::Json(status, body)
+}
+
+/// A cancelled transaction: the reason of the enquiry's put, and that of the key's.
+pub(crate) fn cancelled(enquiry: &Value, key: &Value) -> Answer {
+    dynamodb_error(400, "TransactionCanceledException", &json!({ "CancellationReasons": [enquiry, key] }))
+}
+
+/// The item that a `PutItem`, or the enquiry's put of a transaction, was to write.
+pub(crate) fn enquiry_of(request: &Value) -> &Value {
+    request.get("Item").unwrap_or_else(|| &request["TransactItems"][0]["Put"]["Item"])
+}
