@@ -43,7 +43,8 @@ struct Source {
 }
 
 impl Event {
-    fn is_v2(&self) -> bool {
+    /// Whether it is of an HTTP API's kind.
+    pub(crate) fn is_v2(&self) -> bool {
         self.version.as_deref() == Some("2.0")
     }
 

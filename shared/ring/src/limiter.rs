@@ -35,7 +35,7 @@ pub(crate) enum Standing {
     Admitted(Quota),
     /// Over it.
     Refused(Quota),
-    /// The table could not count, and refusing people for that would lose enquiries.
+    /// Not counted: a preflight; or the table could not count, and refusing people for that would lose enquiries.
     Uncounted,
 }
 

@@ -25,6 +25,9 @@ pub struct Response {
     /// One JSON text.
     pub body: String,
     is_base64_encoded: bool,
+    /// The v2 gateway of `cargo lambda watch` insists on cookies; the v1 gateway refuses keys that it does not know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cookies: Option<[String; 0]>,
 }
 
 /// The 201: an enquiry is recorded.
@@ -32,6 +35,14 @@ pub struct Response {
 pub struct Created {
     pub(crate) id: EnquiryId,
     pub(crate) replayed: bool,
+}
+
+/// What a call came to.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    Preflight,
+    Created(Created),
+    Problem(Problem),
 }
 
 #[derive(Serialize)]
@@ -100,7 +111,15 @@ pub(crate) struct Envelope {
 }
 
 impl Envelope {
-    pub(crate) fn created(&self, request_id: &RequestId, created: &Created) -> Response {
+    pub(crate) fn wrap(&self, request_id: &RequestId, outcome: &Outcome) -> Response {
+        match outcome {
+            Outcome::Preflight => Response::new(200, request_id, &PreflightBody { meta: self.meta(request_id) }),
+            Outcome::Created(created) => self.created(request_id, created),
+            Outcome::Problem(problem) => self.problem(request_id, problem),
+        }
+    }
+
+    fn created(&self, request_id: &RequestId, created: &Created) -> Response {
         let body = CreatedBody { id: created.id.as_str(), status: STATUS_NEW, meta: self.meta(request_id) };
         let mut response = Response::new(201, request_id, &body);
         if created.replayed {
@@ -109,11 +128,7 @@ impl Envelope {
         response
     }
 
-    pub(crate) fn preflight(&self, request_id: &RequestId) -> Response {
-        Response::new(200, request_id, &PreflightBody { meta: self.meta(request_id) })
-    }
-
-    pub(crate) fn problem(&self, request_id: &RequestId, problem: &Problem) -> Response {
+    fn problem(&self, request_id: &RequestId, problem: &Problem) -> Response {
         let answer = problem.answer();
         let violations = answer.violations.iter().map(|violation| ViolationBody {
             code: violation.code.as_str(),
@@ -153,13 +168,7 @@ impl Response {
             ("x-credicorp-request-id", request_id.to_string().into()),
         ];
         let body = serde_json::to_string(body).expect("the envelope is JSON");
-        Self { status_code, headers, body, is_base64_encoded: false }
-    }
-
-    /// The value of a header, by its name in lower case.
-    #[must_use]
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find_map(|(header, value)| (*header == name).then_some(value.as_ref()))
+        Self { status_code, headers, body, is_base64_encoded: false, cookies: None }
     }
 }
 

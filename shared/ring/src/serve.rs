@@ -17,7 +17,7 @@ use crate::cors::AllowedOrigins;
 use crate::event::Event;
 use crate::limiter::{Limiter, Standing};
 use crate::problem::Problem;
-use crate::response::{Created, Envelope, Response};
+use crate::response::{Created, Envelope, Outcome, Response};
 
 /// The edge that a function of the ring stands behind.
 #[derive(Debug)]
@@ -53,44 +53,52 @@ impl Ring {
     {
         let started = Instant::now();
         let call = Call::new(event, clock, self.deadline);
-        let origin = call.event.header("origin").first().copied();
-        if call.is_preflight() {
-            let mut response = self.envelope.preflight(&call.request_id);
-            self.origins.add_to_response(origin, &mut response.headers);
+        let (outcome, standing) = self.outcome_of(&call, count, handle).await;
+        let mut response = self.envelope.wrap(&call.request_id, &outcome);
+        self.origins.add_to_response(call.event.header("origin").first().copied(), &mut response.headers);
+        if matches!(outcome, Outcome::Preflight) {
             AllowedOrigins::add_to_preflight(&mut response.headers);
-            self.log(&call, None, started);
-            return response;
         }
-        let standing = self.limiter.admit(&call, count).await;
+        standing.add_to_response(&mut response.headers);
+        response.cookies = call.event.is_v2().then_some([]);
+        self.log(&call, &outcome, started);
+        response
+    }
+
+    async fn outcome_of<Count, Handle>(&self, call: &Call, count: Count, handle: Handle) -> (Outcome, Standing)
+    where
+        Count: AsyncFnOnce(&Client, Timestamp) -> Result<Admission, StorageError>,
+        Handle: AsyncFnOnce(&Call) -> Result<Created, Problem>,
+    {
+        if call.is_preflight() {
+            return (Outcome::Preflight, Standing::Uncounted);
+        }
+        let standing = self.limiter.admit(call, count).await;
         let result = match standing {
             Standing::Refused(quota) => Err(Problem::RateLimited { seconds_to_reset: quota.seconds_to_reset }),
             Standing::Admitted(_) | Standing::Uncounted => {
                 // The environment lives on after a panic, and the caller needs the envelope.
-                AssertUnwindSafe(handle(&call)).catch_unwind().await.unwrap_or(Err(Problem::Panicked))
+                AssertUnwindSafe(handle(call)).catch_unwind().await.unwrap_or(Err(Problem::Panicked))
             }
         };
-        let mut response = match &result {
-            Ok(created) => self.envelope.created(&call.request_id, created),
-            Err(problem) => self.envelope.problem(&call.request_id, problem),
-        };
-        self.origins.add_to_response(origin, &mut response.headers);
-        standing.add_to_response(&mut response.headers);
-        self.log(&call, Some(&result), started);
-        response
+        (result.map_or_else(Outcome::Problem, Outcome::Created), standing)
     }
 
-    /// Writes the one line of a call: never a body, a name, an address or a key. A preflight has no result.
-    fn log(&self, call: &Call, result: Option<&Result<Created, Problem>>, started: Instant) {
-        let created = result.and_then(|result| result.as_ref().ok());
-        let problem = result.and_then(|result| result.as_ref().err());
+    /// Writes the one line of a call: never a body, a name, an address or a key.
+    fn log(&self, call: &Call, outcome: &Outcome, started: Instant) {
+        let (created, problem) = match outcome {
+            Outcome::Preflight => (None, None),
+            Outcome::Created(created) => (Some(created), None),
+            Outcome::Problem(problem) => (None, Some(problem)),
+        };
         let answer = problem.map(Problem::answer);
         let failed = answer.as_ref().is_some_and(|answer| answer.status >= 500);
-        let outcome = match result {
-            None => "preflight",
-            Some(Ok(Created { replayed: false, .. })) => "created",
-            Some(Ok(Created { replayed: true, .. })) => "replayed",
-            Some(Err(_)) if failed => "failed",
-            Some(Err(_)) => "refused",
+        let told = match outcome {
+            Outcome::Preflight => "preflight",
+            Outcome::Created(Created { replayed: false, .. }) => "created",
+            Outcome::Created(Created { replayed: true, .. }) => "replayed",
+            Outcome::Problem(_) if failed => "failed",
+            Outcome::Problem(_) => "refused",
         };
         // The cause of a refusal may quote the caller; the cause of a failure of ours never does.
         let cause = problem.filter(|_| failed).map(tracing::field::display);
@@ -101,7 +109,7 @@ impl Ring {
             enquiry_id = created.map(|created| created.id.as_str()),
             form = call.subject().map(|subject| subject.form.as_str()),
             dept = call.subject().and_then(|subject| subject.dept).map(domain::Dept::as_str),
-            outcome,
+            outcome = told,
             code = answer.map(|answer| answer.code),
             cause,
             duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),

@@ -53,7 +53,7 @@ impl App {
     /// A function whose environment has other variables besides, or instead.
     fn with(others: &[(&'static str, &'static str)]) -> Self {
         let aws = Aws::default();
-        let variables = Variables::from_iter(VARIABLES.iter().chain(others).copied());
+        let variables: Variables = VARIABLES.iter().chain(others).copied().collect();
         let sdk = runtime::sdk_config(&variables).unwrap().into_builder().http_client(aws.http_client()).build();
         Self { state: State::new(Config::from_variables(&variables).unwrap(), &sdk), aws }
     }
@@ -211,12 +211,33 @@ mod calls {
     }
 
     #[tokio::test]
-    async fn both_kinds_of_event_are_accepted() {
-        for event in
-            ["rest-v1-contact-us-base64", "http-v2-contact-us", "http-v2-contact-us-base64", "rest-v1-odd-headers"]
-        {
-            let app = App::new();
-            app.send(recorded(event)).await.check(201, "new");
+    async fn every_recorded_event_is_answered() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events");
+        for file in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if file.extension().is_none_or(|extension| extension != "json") {
+                continue;
+            }
+            let name = file.file_stem().unwrap().to_str().unwrap();
+            let status = match name.split_once("-").unwrap().1.split_once("-").unwrap().1 {
+                "preflight" => 200,
+                "duplicate-key" | "empty-body" | "idempotency-key-twice" | "invalid-utf8-base64" | "malformed-json" => {
+                    400
+                }
+                "get" | "head" => 405,
+                "form-encoded" | "gzip" | "null-maps" => 415,
+                "many-violations" | "no-consent" => 422,
+                _ => 201,
+            };
+            assert_eq!(App::new().send(recorded(name)).await.status, status, "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_v2_event_is_answered_with_the_key_that_its_gateway_insists_on() {
+        for (event, cookies) in [("http-v2-contact-us", Some(json!([]))), ("rest-v1-contact-us", None)] {
+            let event = serde_json::from_value(recorded(event)).unwrap();
+            let response = App::new().state.answer(event, Timestamp::UNIX_EPOCH).await;
+            assert_eq!(serde_json::to_value(response).unwrap().get("cookies"), cookies.as_ref());
         }
     }
 }

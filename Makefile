@@ -1,0 +1,89 @@
+# Everything that one does here. `make help` lists it. Tools are installed under .local/, nothing elsewhere.
+
+VENV   := .local/venv
+PYTHON := $(VENV)/bin/python
+STACK  := $(PYTHON) infra/local/stack.py
+
+# Built by name, not as the workspace: cargo would give the functions the features that the tests' dependencies need.
+FUNCTIONS := $(addprefix --package ,$(notdir $(wildcard functions/*)))
+
+# The local stack takes the builds from here, wherever the developer's cargo usually puts them.
+export CARGO_TARGET_DIR := $(CURDIR)/target
+
+CARGO_DENY    := .local/cargo/cargo-deny@0.20.2
+CARGO_MACHETE := .local/cargo/cargo-machete@0.9.2
+WITH_TOOLS    := PATH="$(CURDIR)/$(VENV)/bin:$(CURDIR)/.local/cargo/bin:$$PATH"
+
+.NOTPARALLEL:
+.PHONY: help dev up down logs watch test check build deployment-id binaries cargo arm64
+
+help: ## list the targets (the default)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+dev: binaries $(VENV)/ready ## the whole API on a local AWS, in the foreground; Ctrl-C stops it
+	@$(STACK) dev
+
+up: binaries $(VENV)/ready ## the same in the background; PORT and RATE_LIMIT may be set
+	@$(STACK) up
+
+down: $(VENV)/ready ## stop what `make up` started
+	@$(STACK) down
+
+logs: $(VENV)/ready ## follow the logs of what `make up` started
+	@$(STACK) logs
+
+watch: cargo $(VENV)/ready ## the function on port 9000, rebuilt at every save, with the local AWS behind it
+	cargo build $(FUNCTIONS)
+	@$(WITH_TOOLS) $(STACK) --binaries target/debug watch
+
+test: binaries $(VENV)/ready ## all tests; those end to end run on a local AWS of their own
+	cargo test --workspace --exclude end-to-end
+	STACK_DIR=.local/test $(STACK) run cargo test --package end-to-end
+
+check: cargo $(VENV)/ready $(CARGO_DENY) $(CARGO_MACHETE) ## formatting, lints, documentation, dependencies, template
+	cargo fmt --check
+	$(PYTHON) infra/deployment_id.py
+	$(PYTHON) infra/test_deployment_id.py
+	$(VENV)/bin/cfn-lint infra/template.yaml
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+	$(WITH_TOOLS) cargo machete
+	$(WITH_TOOLS) cargo deny check bans licenses sources
+
+build: cargo arm64 $(VENV)/ready ## the functions' zips for AWS (arm64), under target/lambda/
+	$(WITH_TOOLS) cargo lambda build --release --arm64 --output-format zip $(FUNCTIONS)
+
+deployment-id: $(VENV)/ready ## after a change of the gateway in infra/template.yaml: have it deployed
+	$(PYTHON) infra/deployment_id.py --write
+
+# ---- What those need -------------------------------------------------------------------------------------------------
+
+# For this machine, as in production: the local stack runs what AWS would.
+binaries: cargo
+	cargo build --release $(FUNCTIONS)
+
+cargo:
+	@command -v cargo >/dev/null || { \
+		echo "cargo is missing. Install Rust with rustup: https://rustup.rs"; exit 1; }
+
+arm64:
+	@test -d "$$(rustc --print sysroot)/lib/rustlib/aarch64-unknown-linux-gnu" || { \
+		echo "Rust cannot build for arm64 yet. Install the target: rustup target add aarch64-unknown-linux-gnu"; exit 1; }
+
+$(VENV)/ready: infra/local/requirements.txt
+	@command -v python3 >/dev/null || { \
+		echo "python3 is missing. Install Python 3.11 or newer (Debian, Ubuntu: apt-get install python3 python3-venv)"; exit 1; }
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "$$(python3 --version) is too old. Install Python 3.11 or newer and have it first in PATH as python3"; exit 1; }
+	@python3 -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "Python's venv module is missing. Install it (Debian, Ubuntu: apt-get install python3-venv)"; exit 1; }
+	@echo "Installing the Python tools into $(VENV), once"
+	@python3 -m venv --clear $(VENV)
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -r infra/local/requirements.txt
+	@touch $@
+
+# Files named like the package with its version: another version is another file.
+.local/cargo/cargo-%:
+	@echo "Installing cargo-$* into .local/cargo, once; this takes some minutes"
+	env -u CARGO_TARGET_DIR cargo install --quiet --locked --root .local/cargo cargo-$*
+	@touch "$@"

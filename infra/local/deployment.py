@@ -1,0 +1,149 @@
+"""Deploys infra/template.yaml, byte for byte the one for AWS, to the local AWS, by the AWS CLI's own commands."""
+
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import zipfile
+from pathlib import Path
+
+import boto3
+
+from emulator import Emulator, Trouble
+
+ROOT = Path(__file__).resolve().parents[2]
+TEMPLATE = ROOT / "infra" / "template.yaml"
+STACK_NAME = "credicorp-public"
+BUCKET = "packages"
+ENDPOINT_PATH = "/public/v1/enquiries"
+ANSWER_SECONDS = 20
+
+
+def binaries(folder: Path) -> dict[str, Path]:
+    """The functions that the template names, each with this machine's build of it."""
+    names = sorted(set(re.findall(r"target/lambda/([\w-]+)/bootstrap\.zip", TEMPLATE.read_text())))
+    found = {name: folder / name for name in names}
+    for path in found.values():
+        if not path.is_file():
+            raise Trouble(f"{path} is not built. Use the make targets, or: cargo build --release")
+    return found
+
+
+def fingerprint(functions: dict[str, Path], parameters: dict[str, str], port: int | None) -> str:
+    """Says whether a running stack is what a new one would be."""
+    digest = hashlib.sha256(repr((sorted(parameters.items()), port)).encode())
+    sources = [TEMPLATE, *sorted(Path(__file__).parent.glob("*.py")), Path(__file__).parent / "requirements.txt"]
+    for path in [*sources, *functions.values()]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def deploy(emulator: Emulator, functions: dict[str, Path], parameters: dict[str, str]) -> dict[str, str]:
+    """Package and deploy, and answer the stack's outputs."""
+    # The template names the functions' arm64 zips relative to itself. A copy of the two folders, with zips for this machine
+    # in their place, leaves it as it is.
+    tree = emulator.home / "package"
+    template = tree / "infra" / "template.yaml"
+    template.parent.mkdir(parents=True)
+    shutil.copy(TEMPLATE, template)
+    for name, binary in functions.items():
+        _zip(binary, tree / "target" / "lambda" / name / "bootstrap.zip")
+
+    packaged = tree / "packaged.yaml"
+    _aws(emulator, f"s3 mb s3://{BUCKET}")
+    _aws(emulator, f"cloudformation package --s3-bucket {BUCKET}", template_file=template, output_template_file=packaged)
+    overrides = "".join(f" {name}={value}" for name, value in parameters.items())
+    _aws(
+        emulator,
+        f"cloudformation deploy --stack-name {STACK_NAME} --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND"
+        + (f" --parameter-overrides{overrides}" if overrides else ""),
+        template_file=packaged,
+    )
+
+    stack = client(emulator, "cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
+    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+def stack_env(emulator: Emulator, outputs: dict[str, str]) -> dict[str, str]:
+    """The stack as environment variables: where it is, how to reach it, and its outputs (EnquiriesTable is
+    ENQUIRIES_TABLE)."""
+    api, stage = re.match(r"https://(\w+)\.execute-api\.[^/]+/(\w+)$", outputs.pop("ApiUrl")).groups()
+    return {
+        "API_URL": f"{emulator.url}/_aws/execute-api/{api}/{stage}",
+        "AWS_ENDPOINT_URL": emulator.url,
+        "MAILBOX_URL": f"{emulator.url}/_ministack/ses/messages",
+        **{key: value for key, value in emulator.client_env().items() if key.startswith("AWS_")},
+        **{re.sub(r"(?<!^)(?=[A-Z])", "_", key).upper(): value for key, value in sorted(outputs.items())},
+    }
+
+
+def wait_until_it_answers(api_url: str) -> None:
+    """Wait for a preflight to come back from the function itself, through the gateway."""
+    request = urllib.request.Request(
+        api_url + ENDPOINT_PATH,
+        method="OPTIONS",
+        headers={"origin": "http://localhost", "access-control-request-method": "POST"},
+    )
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=ANSWER_SECONDS):
+                return
+        except urllib.error.HTTPError as error:
+            answer = f"{error.code} {error.read().decode(errors='replace')}"
+        except OSError as error:
+            answer = str(error)
+        if time.monotonic() > deadline:
+            raise Trouble(
+                f"The endpoint is deployed but does not answer as it should. It says: {answer}\n"
+                "What the function said is in functions.log, or in ministack.log when it did not even start."
+            )
+        time.sleep(0.2)
+
+
+def client(emulator: Emulator, service: str):
+    """An SDK client for the emulator, whatever the developer's own AWS settings are."""
+    env = emulator.client_env()
+    return boto3.client(
+        service,
+        endpoint_url=emulator.url,
+        region_name=env["AWS_REGION"],
+        aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
+    )
+
+
+def _zip(binary: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True)
+    entry = zipfile.ZipInfo("bootstrap")
+    entry.external_attr = 0o755 << 16
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    with zipfile.ZipFile(target, "w", compresslevel=1) as archive:
+        archive.writestr(entry, binary.read_bytes())
+
+
+def _aws(emulator: Emulator, command: str, **files: Path) -> None:
+    paths = [text for name, path in files.items() for text in (f"--{name.replace('_', '-')}", str(path))]
+    done = subprocess.run(
+        [sys.executable, "-m", "awscli", *command.split(), *paths],
+        env=emulator.client_env(),
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise Trouble(f"aws {command} failed:\n{done.stderr}{_failures(emulator)}")
+
+
+def _failures(emulator: Emulator) -> str:
+    """Why a stack failed: the CLI only says that it did."""
+    cloudformation = client(emulator, "cloudformation")
+    try:
+        events = cloudformation.describe_stack_events(StackName=STACK_NAME)["StackEvents"]
+    except cloudformation.exceptions.ClientError:
+        return ""
+    failed = [event for event in events if event["ResourceStatus"].endswith("FAILED")]
+    return "\n".join(f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason')}" for event in failed)

@@ -1,0 +1,197 @@
+//! What came back.
+
+use std::fmt;
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
+
+/// The configured base of `doc_url`.
+const ERROR_REFERENCE: &str = "https://dev.credicorp.co.uk/api-reference/errors.html";
+
+/// Every code that the stack under test can answer, with its one status and its one type (contract, the tables).
+const CODES: &[(&str, u16, &str)] = &[
+    ("malformed_json", 400, "invalid_request_error"),
+    ("invalid_idempotency_key", 400, "invalid_request_error"),
+    ("bad_request", 400, "invalid_request_error"),
+    ("request_blocked", 403, "invalid_request_error"),
+    ("route_not_found", 404, "invalid_request_error"),
+    ("method_not_allowed", 405, "invalid_request_error"),
+    ("idempotency_key_reused", 409, "idempotency_error"),
+    ("idempotency_request_in_progress", 409, "idempotency_error"),
+    ("payload_too_large", 413, "invalid_request_error"),
+    ("unsupported_media_type", 415, "invalid_request_error"),
+    ("invalid_body", 422, "invalid_request_error"),
+    ("form_required", 422, "invalid_request_error"),
+    ("invalid_form", 422, "invalid_request_error"),
+    ("invalid_dept", 422, "invalid_request_error"),
+    ("fields_required", 422, "invalid_request_error"),
+    ("invalid_fields", 422, "invalid_request_error"),
+    ("too_many_fields", 422, "invalid_request_error"),
+    ("fields_too_large", 422, "invalid_request_error"),
+    ("invalid_field_name", 422, "invalid_request_error"),
+    ("invalid_field_value", 422, "invalid_request_error"),
+    ("invalid_email", 422, "invalid_request_error"),
+    ("consent_required", 422, "invalid_request_error"),
+    ("rate_limited", 429, "rate_limit_error"),
+    ("internal_error", 500, "api_error"),
+    ("service_unavailable", 503, "api_error"),
+];
+
+/// An HTTP answer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// The headers, as received.
+    pub headers: HeaderMap,
+    /// The body's bytes.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// Reads an HTTP/1.1 response that the server closed the connection after.
+    pub(crate) fn from_http1(received: &[u8]) -> Self {
+        let end_of_head = received.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("the head is complete");
+        let head = String::from_utf8_lossy(&received[..end_of_head]).into_owned();
+        let mut lines = head.split("\r\n");
+        let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok());
+        let headers = lines.filter_map(|line| line.split_once(':')).map(|(name, value)| {
+            let name = HeaderName::from_bytes(name.as_bytes()).expect("the gateway sends legal header names");
+            (name, HeaderValue::from_str(value.trim()).expect("the gateway sends legal header values"))
+        });
+        let mut answer = Self {
+            status: status.expect("the status line names a status"),
+            headers: HeaderMap::new(),
+            body: received[end_of_head + 4..].to_vec(),
+        };
+        answer.headers.extend(headers);
+        answer
+    }
+
+    /// A header's only value.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let values: Vec<_> = self.headers.get_all(name).iter().collect();
+        assert!(values.len() <= 1, "{name} is sent {} times: {self}", values.len());
+        values.first().map(|value| value.to_str().expect("our headers are ASCII"))
+    }
+
+    /// The members of a header that is a list.
+    #[must_use]
+    pub fn header_list(&self, name: &str) -> Vec<&str> {
+        self.header(name).map(|list| list.split(',').map(str::trim).collect()).unwrap_or_default()
+    }
+
+    /// The body as JSON.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("the body is not JSON, {error}: {self}"))
+    }
+
+    /// The text at this JSON pointer (RFC 6901) of the body, if there is one.
+    #[must_use]
+    pub fn text(&self, pointer: &str) -> Option<String> {
+        self.json().pointer(pointer).and_then(Value::as_str).map(str::to_owned)
+    }
+
+    /// The id of this call, from the body.
+    #[must_use]
+    pub fn request_id(&self) -> String {
+        self.text("/meta/request_id").unwrap_or_else(|| panic!("no request id: {self}"))
+    }
+
+    /// The error's code, if it is one.
+    #[must_use]
+    pub fn code(&self) -> Option<String> {
+        self.text("/error/code")
+    }
+
+    /// How many requests the caller has left, by the `ratelimit` header.
+    #[must_use]
+    pub fn requests_left(&self) -> u64 {
+        self.rate_limit_parameter("r")
+    }
+
+    /// How long the window still lasts, by the `ratelimit` header.
+    #[must_use]
+    pub fn seconds_to_reset(&self) -> u64 {
+        self.rate_limit_parameter("t")
+    }
+
+    fn rate_limit_parameter(&self, name: &str) -> u64 {
+        let parameters = self.header("ratelimit").and_then(|header| header.strip_prefix("\"public\";"));
+        parameters
+            .into_iter()
+            .flat_map(|parameters| parameters.split(';'))
+            .find_map(|parameter| parameter.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
+            .unwrap_or_else(|| panic!("ratelimit has no {name}: {self}"))
+    }
+
+    /// Expects a 201, and gives the enquiry's id.
+    #[track_caller]
+    #[must_use]
+    pub fn assert_accepted(&self) -> String {
+        assert_eq!(self.status, 201, "{self}");
+        self.text("/id").unwrap_or_else(|| panic!("no id: {self}"))
+    }
+
+    /// Expects an error with this code, and with all that the contract ties to the code.
+    #[track_caller]
+    pub fn assert_refused(&self, code: &str, param: Option<&str>) {
+        assert_eq!(self.code().as_deref(), Some(code), "{self}");
+        let (_, status, kind) = CODES.iter().find(|(known, ..)| *known == code).expect("the contract has this code");
+        assert_eq!(self.status, *status, "{self}");
+        assert_eq!(self.text("/error/type").as_deref(), Some(*kind), "{self}");
+        assert_eq!(self.text("/error/param").as_deref(), param, "{self}");
+        assert_eq!(self.text("/error/doc_url"), Some(format!("{ERROR_REFERENCE}#{code}")), "{self}");
+        assert!(self.text("/error/message").is_some_and(|message| !message.is_empty()), "{self}");
+    }
+
+    /// Expects these violations, each a code and a param, in this order, the first of them repeated above the list.
+    #[track_caller]
+    pub fn assert_violations(&self, expected: &[(&str, &str)]) {
+        let body = self.json();
+        let violations = body.pointer("/error/violations").and_then(Value::as_array).cloned().unwrap_or_default();
+        let text = |violation: &Value, key| violation[key].as_str().unwrap_or_default().to_owned();
+        let found: Vec<_> = violations.iter().map(|one| (text(one, "code"), text(one, "param"))).collect();
+        let expected: Vec<_> = expected.iter().map(|(code, param)| ((*code).to_owned(), (*param).to_owned())).collect();
+        assert_eq!(found, expected, "{self}");
+        self.assert_refused(&found[0].0, Some(&found[0].1));
+        assert_eq!(violations[0]["message"], body["error"]["message"], "{self}");
+        assert!(violations.iter().all(|violation| !text(violation, "message").is_empty()), "{self}");
+    }
+
+    /// Expects what every answer has, the gateway's own included (contract, Every response and CORS). An answer to HEAD
+    /// has no body.
+    pub(crate) fn assert_wears_the_envelope(self, method: &str) -> Self {
+        for (name, value) in [
+            ("content-type", "application/json"),
+            ("cache-control", "no-store"),
+            ("x-content-type-options", "nosniff"),
+            ("access-control-allow-origin", "*"),
+        ] {
+            assert_eq!(self.header(name), Some(value), "{name}: {self}");
+        }
+        assert_eq!(
+            self.header_list("access-control-expose-headers"),
+            ["x-credicorp-request-id", "retry-after", "ratelimit", "ratelimit-policy", "idempotent-replayed"],
+            "{self}",
+        );
+        assert_eq!(self.header("access-control-allow-credentials"), None, "{self}");
+        let request_id = self.header("x-credicorp-request-id");
+        assert!(request_id.is_some_and(|id| !id.is_empty()), "{self}");
+        if method == "HEAD" {
+            assert!(self.body.is_empty(), "{self}");
+            return self;
+        }
+        assert_eq!(Some(self.request_id().as_str()), request_id, "{self}");
+        assert_eq!(self.text("/meta/environment").as_deref(), Some("sandbox"), "{self}");
+        self
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {:?} {}", self.status, self.headers, String::from_utf8_lossy(&self.body))
+    }
+}

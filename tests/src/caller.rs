@@ -1,0 +1,110 @@
+//! A client of the public ring.
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::answer::Answer;
+use crate::stack::Stack;
+
+/// The path of the enquiries, below the API's base URL.
+pub const ENQUIRIES: &str = "/public/v1/enquiries";
+
+const JSON: &str = "application/json";
+
+/// A client with an address, and so with a quota, of its own.
+pub struct Caller<'stack> {
+    pub(crate) stack: &'stack Stack,
+    pub(crate) address: String,
+}
+
+/// A request that is not sent yet.
+pub struct Call<'stack> {
+    stack: &'stack Stack,
+    method: String,
+    path: String,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl<'stack> Caller<'stack> {
+    /// Its address, as the gateway sees it.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// A POST of this body to the enquiries, as JSON.
+    #[must_use]
+    pub fn post(&self, body: impl Into<Vec<u8>>) -> Call<'stack> {
+        self.call("POST", ENQUIRIES).header("content-type", JSON).body(body)
+    }
+
+    /// A call with no header but the caller's address, and no body.
+    #[must_use]
+    pub fn call(&self, method: &str, path: &str) -> Call<'stack> {
+        let call = Call {
+            stack: self.stack,
+            method: method.to_owned(),
+            path: path.to_owned(),
+            headers: HeaderMap::new(),
+            body: Vec::new(),
+        };
+        call.header("x-forwarded-for", &self.address)
+    }
+
+    /// Sends to the enquiries, byte for byte, what an HTTP library would tidy up. Each header line ends in CRLF.
+    pub async fn send_raw(&self, method: &str, header_lines: &str, body: impl AsRef<[u8]>) -> Answer {
+        let url = &self.stack.api_url;
+        let host = url.host_str().expect("API_URL names a host");
+        let port = url.port_or_known_default().expect("API_URL is http");
+        let head = format!(
+            "{method} {path}{ENQUIRIES} HTTP/1.1\r\nHost: {host}:{port}\r\nX-Forwarded-For: {address}\r\n\
+             Connection: close\r\n{header_lines}\r\n",
+            path = url.path().trim_end_matches('/'),
+            address = self.address,
+        );
+        let mut connection = TcpStream::connect((host, port)).await.expect("the gateway listens");
+        connection.write_all(&[head.as_bytes(), body.as_ref()].concat()).await.expect("the gateway reads");
+        let mut received = Vec::new();
+        connection.read_to_end(&mut received).await.expect("the gateway answers");
+        Answer::from_http1(&received).assert_wears_the_envelope(method)
+    }
+
+    /// What the rate limit's header says about the window, bought with one request of this caller's.
+    pub(crate) async fn seconds_to_reset(&self) -> u64 {
+        self.post("{}").send().await.seconds_to_reset()
+    }
+}
+
+impl Call<'_> {
+    /// Adds a header; one that is there already is sent twice.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        let name = HeaderName::from_bytes(name.as_bytes()).expect("the test names a header");
+        let value = HeaderValue::from_bytes(value.as_ref()).expect("the test's header is legal");
+        self.headers.append(name, value);
+        self
+    }
+
+    /// Takes the place of the body.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// Sends it, and sees that the answer is dressed as every answer is.
+    pub async fn send(self) -> Answer {
+        let method = self.method.parse().expect("the test names a method");
+        let url = format!("{}{}", self.stack.api_url.as_str().trim_end_matches('/'), self.path);
+        let request = self.stack.http.request(method, url).headers(self.headers).body(self.body);
+        let response = request.send().await.expect("the gateway answers");
+        let answer = Answer {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body: response.bytes().await.expect("the gateway answers in full").into(),
+        };
+        answer.assert_wears_the_envelope(&self.method)
+    }
+}

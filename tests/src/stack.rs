@@ -1,0 +1,106 @@
+//! The deployed local stack, as the environment describes it.
+
+use std::env;
+use std::time::{Duration, Instant};
+
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+
+use crate::caller::Caller;
+use crate::unique_ipv6_network;
+
+/// How long a rate-limit window is (contract, Rate limit).
+const WINDOW: Duration = Duration::from_mins(1);
+/// What must be left of a window before an experiment starts in it: enough for a slow machine, little enough not to wait
+/// for long.
+const SECONDS_LEFT_TO_START: u64 = 25;
+const MAX_EXPERIMENTS: usize = 5;
+/// Between two looks at a condition that is waited for.
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
+/// Far above what any answer takes: it only keeps a hung stack from hanging the tests.
+const ANSWER_DEADLINE: Duration = Duration::from_mins(2);
+
+/// The API, the tables and the queue under test.
+pub struct Stack {
+    pub(crate) api_url: reqwest::Url,
+    pub(crate) aws_endpoint_url: String,
+    pub(crate) enquiries_table: String,
+    pub(crate) idempotency_table: String,
+    pub(crate) rate_counters_table: String,
+    pub(crate) notifications_queue_url: String,
+    pub(crate) http: reqwest::Client,
+    pub(crate) dynamodb: aws_sdk_dynamodb::Client,
+}
+
+impl Stack {
+    /// The stack that `make test` has started.
+    #[must_use]
+    pub fn from_environment() -> Self {
+        let aws_endpoint_url = variable("AWS_ENDPOINT_URL");
+        Self {
+            api_url: variable("API_URL").parse().expect("API_URL is a URL"),
+            enquiries_table: variable("ENQUIRIES_TABLE"),
+            idempotency_table: variable("IDEMPOTENCY_TABLE"),
+            rate_counters_table: variable("RATE_COUNTERS_TABLE"),
+            notifications_queue_url: variable("NOTIFICATIONS_QUEUE_URL"),
+            http: reqwest::Client::builder()
+                .no_proxy()
+                .redirect(reqwest::redirect::Policy::none())
+                .timeout(ANSWER_DEADLINE)
+                .build()
+                .expect("a plain HTTP client needs nothing"),
+            dynamodb: aws_sdk_dynamodb::Client::from_conf(
+                aws_sdk_dynamodb::Config::builder()
+                    .behavior_version(BehaviorVersion::latest())
+                    .region(Region::new("eu-west-2"))
+                    .credentials_provider(Credentials::new("test", "test", None, None, "local"))
+                    .http_client(aws_smithy_http_client::Builder::new().build_http())
+                    .endpoint_url(&aws_endpoint_url)
+                    .build(),
+            ),
+            aws_endpoint_url,
+        }
+    }
+
+    /// A caller whose address, and whose /64, nobody else has.
+    #[must_use]
+    pub fn caller(&self) -> Caller<'_> {
+        self.caller_at(&unique_ipv6_network().to_string())
+    }
+
+    /// A caller at this address. The local gateway takes the first entry of `X-Forwarded-For` for the source address, as
+    /// the one on AWS takes the connection's peer.
+    #[must_use]
+    pub fn caller_at(&self, address: &str) -> Caller<'_> {
+        Caller { stack: self, address: address.to_owned() }
+    }
+
+    /// Runs the experiment until it has fitted into one rate-limit window, each time with a caller that has its whole
+    /// quota. For whatever counts more than one request: the windows turn with the clock, not with the test.
+    pub async fn within_one_window<'stack, T>(&'stack self, experiment: impl AsyncFn(Caller<'stack>) -> T) -> T {
+        for _ in 0..MAX_EXPERIMENTS {
+            let (started, seconds_left) = self.start_of_experiment().await;
+            let outcome = experiment(self.caller()).await;
+            let turned = self.caller().seconds_to_reset().await > seconds_left || started.elapsed() >= WINDOW;
+            if !turned {
+                return outcome;
+            }
+        }
+        panic!("in {MAX_EXPERIMENTS} attempts the experiment never fitted into one window: the stack is too slow");
+    }
+
+    async fn start_of_experiment(&self) -> (Instant, u64) {
+        loop {
+            let started = Instant::now();
+            let seconds_left = self.caller().seconds_to_reset().await;
+            if seconds_left >= SECONDS_LEFT_TO_START {
+                return (started, seconds_left);
+            }
+            tokio::time::sleep(POLL_INTERVAL).await;
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the stack under test is known from the environment alone")]
+fn variable(name: &str) -> String {
+    env::var(name).unwrap_or_else(|_| panic!("{name} is not set: these tests need the local stack, so run `make test`"))
+}

@@ -1,0 +1,118 @@
+//! What is in the tables, on the queue and in the gateway's configuration.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde_json::Value;
+
+use crate::stack::Stack;
+
+/// One of the three tables.
+#[derive(Clone, Copy, Debug)]
+pub enum Table {
+    /// What was recorded.
+    Enquiries,
+    /// Which keys were used.
+    Idempotency,
+    /// Who asked how often.
+    RateCounters,
+}
+
+/// A row of a table.
+#[derive(Clone, Debug)]
+pub struct Item(HashMap<String, AttributeValue>);
+
+impl Item {
+    /// The value of an attribute that is text.
+    #[must_use]
+    pub fn text(&self, attribute: &str) -> Option<&str> {
+        self.0.get(attribute)?.as_s().ok().map(String::as_str)
+    }
+
+    /// The digits of an attribute that is a number.
+    #[must_use]
+    pub fn number(&self, attribute: &str) -> Option<&str> {
+        self.0.get(attribute)?.as_n().ok().map(String::as_str)
+    }
+
+    /// Whether there is such an attribute.
+    #[must_use]
+    pub fn has(&self, attribute: &str) -> bool {
+        self.0.contains_key(attribute)
+    }
+
+    fn mentions(&self, text: &str) -> bool {
+        format!("{:?}", self.0).contains(text)
+    }
+}
+
+impl Stack {
+    /// The record of an enquiry.
+    pub async fn enquiry(&self, id: &str) -> Item {
+        let request = self.dynamodb.get_item().table_name(&self.enquiries_table).consistent_read(true);
+        let found = request.key("id", AttributeValue::S(id.to_owned())).send().await.expect("the table can be read");
+        Item(found.item.unwrap_or_else(|| panic!("{id} was answered and is not in the table")))
+    }
+
+    /// How many rows of a table hold this text, whichever the attribute.
+    pub async fn count_mentions(&self, table: Table, text: &str) -> usize {
+        self.scan(table).await.iter().filter(|item| item.mentions(text)).count()
+    }
+
+    /// Every row of a table.
+    pub async fn scan(&self, table: Table) -> Vec<Item> {
+        let table = match table {
+            Table::Enquiries => &self.enquiries_table,
+            Table::Idempotency => &self.idempotency_table,
+            Table::RateCounters => &self.rate_counters_table,
+        };
+        let pages = self.dynamodb.scan().table_name(table).consistent_read(true).into_paginator().items().send();
+        let items: Vec<_> = pages.collect::<Result<_, _>>().await.expect("the table can be read");
+        items.into_iter().map(Item).collect()
+    }
+
+    /// Lets a day pass for the idempotency record of an enquiry: DynamoDB removes it when it likes, we stop heeding it.
+    pub async fn expire_key_of(&self, enquiry_id: &str) {
+        let records = self.scan(Table::Idempotency).await;
+        let record = records.iter().find(|record| record.text("enquiry_id") == Some(enquiry_id));
+        let key = record.and_then(|record| record.text("key")).expect("the enquiry was recorded with a key");
+        let update = self.dynamodb.update_item().table_name(&self.idempotency_table);
+        let update = update.key("key", AttributeValue::S(key.to_owned())).update_expression("SET expires_at = :past");
+        let past = AttributeValue::N("1".to_owned());
+        update.expression_attribute_values(":past", past).send().await.expect("the table can be written");
+    }
+
+    /// The bodies of all messages on the notifications queue, by the local AWS's view of it: receiving them would hide them
+    /// from everybody else for a while.
+    pub async fn notifications(&self) -> Vec<Value> {
+        let url = format!("{}/_ministack/sqs/messages", self.aws_endpoint_url.trim_end_matches('/'));
+        let url = reqwest::Url::parse_with_params(&url, [("QueueUrl", &self.notifications_queue_url)]);
+        let seen = self.get_json(url.expect("AWS_ENDPOINT_URL is a URL")).await;
+        let by_account = seen["messages"].as_object().expect("messages by account");
+        let queues = by_account.values().filter_map(Value::as_object).flat_map(|by_region| by_region.values());
+        let messages = queues.filter_map(Value::as_object).flat_map(|by_queue| by_queue.values());
+        messages.filter_map(Value::as_array).flatten().map(|message| message["Body"].clone()).collect()
+    }
+
+    /// The gateway responses of the API under test, as its control plane describes them.
+    pub async fn gateway_responses(&self) -> Vec<Value> {
+        let apis = self.get_json(self.control_plane("/restapis")).await;
+        let apis = apis["item"].as_array().expect("a list of APIs").iter();
+        let id = apis.filter_map(|api| api["id"].as_str()).find(|id| self.api_url.as_str().contains(id));
+        let path = format!("/restapis/{}/gatewayresponses", id.expect("API_URL names its API"));
+        let responses = self.get_json(self.control_plane(&path)).await;
+        responses["item"].as_array().expect("a list of gateway responses").clone()
+    }
+
+    fn control_plane(&self, path: &str) -> reqwest::Url {
+        let url = format!("{}{path}", self.aws_endpoint_url.trim_end_matches('/'));
+        url.parse().expect("AWS_ENDPOINT_URL is a URL")
+    }
+
+    async fn get_json(&self, url: reqwest::Url) -> Value {
+        // The local AWS checks no signature, but tells services and regions apart by the scope in this header.
+        let scope = "AWS4-HMAC-SHA256 Credential=test/20260101/eu-west-2/apigateway/aws4_request, SignedHeaders=host";
+        let request = self.http.get(url).header("authorization", format!("{scope}, Signature=none"));
+        request.send().await.expect("the local AWS answers").json().await.expect("the local AWS answers in JSON")
+    }
+}

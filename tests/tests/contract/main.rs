@@ -1,0 +1,58 @@
+//! The wire contract of `POST /public/v1/enquiries`, rule by rule, through the gateway of the deployed local stack. One
+//! binary, because each would link the AWS SDK again.
+
+mod accepted;
+mod cors;
+mod errors;
+mod every_response;
+mod gateway;
+mod hostile;
+mod idempotency;
+mod rate_limit;
+
+use end_to_end::Answer;
+
+/// A valid submission.
+const CONTACT_US: &str = r#"{"form":"contact-us","dept":"support","fields":{"name":"Jordan Ellis","email":"jordan.ellis@example.com","message":"Please call me about a working-capital facility.","consent":"yes"}}"#;
+
+/// A submission with these fields.
+fn with_fields(fields: &str) -> String {
+    format!(r#"{{"form":"contact-us","fields":{fields}}}"#)
+}
+
+/// A submission with this field, and otherwise valid.
+fn with_field(field: &str) -> String {
+    with_fields(&format!(r#"{{{field},"consent":"yes"}}"#))
+}
+
+/// A valid submission whose `fields` are so many bytes as compact JSON.
+fn with_fields_of(bytes: usize) -> String {
+    let frame = r#"{"text":"","consent":"yes"}"#.len();
+    with_field(&format!(r#""text":"{}""#, "x".repeat(bytes - frame)))
+}
+
+/// A valid submission with so many fields.
+fn with_field_count(count: usize) -> String {
+    let others: Vec<_> = (1..count).map(|index| format!(r#""field-{index}":{index}"#)).collect();
+    with_field(&others.join(","))
+}
+
+/// A valid submission that white space brings to so many bytes.
+fn padded_to(bytes: usize) -> String {
+    format!("{CONTACT_US}{}", " ".repeat(bytes - CONTACT_US.len()))
+}
+
+/// A valid submission with an unknown key that brings it to so many levels of nesting.
+fn nested_to(levels: usize) -> String {
+    let (open, close) = ("[".repeat(levels - 1), "]".repeat(levels - 1));
+    format!(r#"{{"ignored":{open}{close},"form":"contact-us","fields":{{"consent":"yes"}}}}"#)
+}
+
+/// Compares the whole body with the reviewed one of this name, but for what differs from call to call.
+#[track_caller]
+fn assert_body(name: &str, answer: &Answer) {
+    insta::assert_json_snapshot!(name, answer.json(), {
+        ".id" => "[id]",
+        ".meta.request_id" => "[request id]",
+    });
+}
