@@ -9,7 +9,7 @@ use serde_json::Value;
 const ERROR_REFERENCE: &str = "https://dev.credicorp.co.uk/api-reference/errors.html";
 
 /// Every code that the stack under test can answer, with its one status and its one type (contract, the tables).
-const CODES: &[(&str, u16, &str)] = &[
+pub const CODES: &[(&str, u16, &str)] = &[
     ("malformed_json", 400, "invalid_request_error"),
     ("invalid_idempotency_key", 400, "invalid_request_error"),
     ("bad_request", 400, "invalid_request_error"),

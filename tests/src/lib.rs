@@ -11,7 +11,7 @@ mod caller;
 mod stack;
 mod stored;
 
-pub use answer::Answer;
+pub use answer::{Answer, CODES};
 pub use caller::{Call, Caller, ENQUIRIES};
 pub use stack::Stack;
 pub use stored::{Item, Table};

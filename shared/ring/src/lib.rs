@@ -4,8 +4,8 @@
 //! either into the envelope, with CORS and rate-limit headers on everything, and writes one log line. It knows no route and
 //! no table, and it is the only place where a problem becomes a status.
 //!
-//! The event is read here and not by `lambda_http`, whose adapter fails on a header that is not ASCII and panics on a path
-//! that is no URI: both would be a gateway's 502 that any caller can provoke.
+//! The event is read here and not by `lambda_http`, whose adapter refuses a header with a control character and panics on an
+//! `X-Forwarded-Proto` that is no scheme: a gateway's 502 that a caller could provoke.
 
 mod call;
 mod cors;

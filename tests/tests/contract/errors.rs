@@ -1,7 +1,9 @@
 //! Every error that the function makes by itself, by its code. 429 and 409 have files of their own; 500 and 503 need faults
 //! that a working stack does not have, and are provoked next to the handler.
 
-use end_to_end::{Answer, ENQUIRIES, Stack, Table, unique_text};
+use std::path::Path;
+
+use end_to_end::{Answer, CODES, ENQUIRIES, Stack, Table, unique_text};
 
 use crate::accepted::email_of;
 use crate::{CONTACT_US, assert_body, nested_to, padded_to, with_field, with_field_count, with_fields, with_fields_of};
@@ -488,4 +490,16 @@ async fn nothing_that_is_refused_is_stored() {
     // The same text is found once it is accepted, so the line above did look where such text would be.
     let id = stack.caller().post(accepted).send().await.assert_accepted();
     assert_eq!(stack.count_mentions(Table::Enquiries, &marker).await, 1, "{id}");
+}
+
+#[test]
+fn every_code_has_one_entry_in_the_error_reference() {
+    let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/errors.md");
+    let reference = std::fs::read_to_string(reference).unwrap();
+    let entries = reference.split("\n## ").skip(1).map(|entry| {
+        let (code, text) = entry.split_once("\n\n").unwrap();
+        let (status, text) = text.split_once(" `").unwrap();
+        (code, status.parse().unwrap(), text.split_once('`').unwrap().0)
+    });
+    assert_eq!(entries.collect::<Vec<(&str, u16, &str)>>(), CODES);
 }

@@ -17,13 +17,15 @@ fn check_no_failure(case: &str, answer: &Answer) {
 async fn headers_that_mean_nothing_to_us_change_nothing() {
     let stack = Stack::from_environment();
     let huge = vec![b'x'; 8_000];
-    let headers: [(&str, &[u8]); 22] = [
+    let headers: [(&str, &[u8]); 24] = [
         ("x-empty", b""),
         ("x-latin-1", b"Zo\xeb M\xfcller"),
         ("x-utf-8", "Zoë 東京 👩‍👩‍👧‍👦".as_bytes()),
         ("x-high-bytes", b"\x80\xfe\xff"),
         ("x-tab", b"a\tb"),
         ("x-huge", &huge),
+        ("x-forwarded-host", b"a b"),
+        ("x-forwarded-proto", b"a b"),
         ("x-template", b"${jndi:ldap://example.com} {{7*7}} %s%n"),
         ("accept", b"text/html, application/xml;q=0.9, */*;q=0.1"),
         ("accept", b"nonsense"),

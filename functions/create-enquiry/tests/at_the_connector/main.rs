@@ -218,7 +218,7 @@ mod calls {
                 continue;
             }
             let name = file.file_stem().unwrap().to_str().unwrap();
-            let status = match name.split_once("-").unwrap().1.split_once("-").unwrap().1 {
+            let status = match name.splitn(3, '-').nth(2).unwrap() {
                 "preflight" => 200,
                 "duplicate-key" | "empty-body" | "idempotency-key-twice" | "invalid-utf8-base64" | "malformed-json" => {
                     400
