@@ -37,8 +37,8 @@ watch: cargo $(VENV)/ready ## the function on port 9000, rebuilt at every save, 
 	@$(WITH_TOOLS) $(STACK) --binaries target/debug watch
 
 test: binaries $(VENV)/ready ## all tests; those end to end run on a local AWS of their own
-	cargo test --workspace --exclude end-to-end
-	STACK_DIR=.local/test $(STACK) run cargo test --package end-to-end
+	cargo test --workspace --exclude end-to-end --all-targets
+	STACK_DIR=.local/test $(STACK) run cargo test --package end-to-end --tests
 
 check: cargo $(VENV)/ready $(CARGO_DENY) $(CARGO_MACHETE) ## formatting, lints, documentation, dependencies, template
 	cargo fmt --check

@@ -107,6 +107,8 @@ impl Enquiries {
         let Err(error) = put else { return Ok(Attempt::Settled(Recorded::New(id.clone()))) };
         match error.as_service_error() {
             Some(PutItemError::ConditionalCheckFailedException(taken)) => Ok(id_taken_by(taken.item(), id, enquiry)),
+            // Another call is just now recording an enquiry under this id.
+            Some(PutItemError::TransactionConflictException(_)) => Ok(Attempt::IdTaken),
             _ => Err(StorageError::of(PUT, &error)),
         }
     }
