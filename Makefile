@@ -20,10 +20,10 @@ WITH_TOOLS    := PATH="$(CURDIR)/$(VENV)/bin:$(CURDIR)/.local/cargo/bin:$$PATH"
 help: ## list the targets (the default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-dev: binaries $(VENV)/ready ## the whole API on a local AWS, in the foreground; Ctrl-C stops it
+dev: $(VENV)/ready binaries ## the whole API on a local AWS, in the foreground; Ctrl-C stops it
 	@$(STACK) dev
 
-up: binaries $(VENV)/ready ## the same in the background; PORT and RATE_LIMIT may be set
+up: $(VENV)/ready binaries ## the same in the background; PORT and RATE_LIMIT may be set
 	@$(STACK) up
 
 down: $(VENV)/ready ## stop what `make up` started
@@ -33,12 +33,12 @@ logs: $(VENV)/ready ## follow the logs of what `make up` started
 	@$(STACK) logs
 
 watch: cargo $(VENV)/ready ## the function on port 9000, rebuilt at every save, with the local AWS behind it
-	cargo build $(FUNCTIONS)
+	cargo build --locked $(FUNCTIONS)
 	@$(WITH_TOOLS) $(STACK) --binaries target/debug watch
 
-test: binaries $(VENV)/ready ## all tests; those end to end run on a local AWS of their own
-	cargo test --workspace --exclude end-to-end --all-targets
-	STACK_DIR=.local/test $(STACK) run cargo test --package end-to-end --tests
+test: $(VENV)/ready binaries ## all tests; those end to end run on a local AWS of their own
+	cargo test --locked --workspace --exclude end-to-end --all-targets
+	STACK_DIR=.local/test $(STACK) run cargo test --locked --package end-to-end --tests
 
 check: cargo $(VENV)/ready $(CARGO_DENY) $(CARGO_MACHETE) ## formatting, lints, documentation, dependencies, template
 	cargo fmt --check
@@ -60,7 +60,7 @@ deployment-id: $(VENV)/ready ## after a change of the gateway in infra/template.
 
 # For this machine, as in production: the local stack runs what AWS would.
 binaries: cargo
-	cargo build --release $(FUNCTIONS)
+	cargo build --locked --release $(FUNCTIONS)
 
 cargo:
 	@command -v cargo >/dev/null || { \

@@ -149,6 +149,10 @@ mod tests {
         };
         assert_eq!(total(254).len(), 254);
         check_valid(&total(254)[..], &total(254));
+        // As sent it is short enough, but SES is sent its domain in ASCII.
+        let international = |labels| format!("{}@{}com", "a".repeat(64), "é.".repeat(labels));
+        assert!(EmailAddress::parse(&international(23)).is_ok_and(|address| address.ascii.len() <= 254));
+        check_invalid(&international(24));
         check_invalid(&total(255));
     }
 }

@@ -1,7 +1,10 @@
 //! The answers of a form, kept as they were sent.
 
+use std::borrow::Cow;
+use std::fmt;
+
 use crate::email_address::EmailAddress;
-use crate::json::{Json, push_string};
+use crate::json::Json;
 use crate::violation::{Violation, ViolationCode};
 
 /// The most keys that `fields` may have (contract, `too_many_fields`).
@@ -12,11 +15,11 @@ pub(crate) const MAX_FIELDS_BYTES: usize = 16_384;
 pub(crate) const MAX_FIELD_NAME_BYTES: usize = 128;
 
 /// The answers of a form: names and values in the order sent, each character and each digit kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Fields(Vec<(String, FieldValue)>);
 
 /// The value of a field.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum FieldValue {
     /// A string.
     Text(String),
@@ -68,14 +71,14 @@ impl Fields {
     /// The fields as one compact JSON object, in the order sent: what is stored.
     #[must_use]
     pub fn to_json(&self) -> String {
-        compact_object(self.iter())
+        compact_object(&self.0.iter().collect::<Vec<_>>())
     }
 
     /// The same with the names sorted by their bytes: what the fingerprint is taken of.
     pub(crate) fn to_sorted_json(&self) -> String {
-        let mut sorted: Vec<_> = self.iter().collect();
-        sorted.sort_unstable_by_key(|(name, _)| *name);
-        compact_object(sorted.into_iter())
+        let mut sorted: Vec<_> = self.0.iter().collect();
+        sorted.sort_unstable_by_key(|(name, _)| name);
+        compact_object(&sorted)
     }
 }
 
@@ -87,6 +90,27 @@ impl FieldValue {
             Json::Bool(value) => Some(Self::Bool(*value)),
             Json::Null | Json::Array(_) | Json::Object(_) => None,
         }
+    }
+
+    fn as_json(&self) -> Json<'_> {
+        match self {
+            Self::Text(text) => Json::String(Cow::Borrowed(text)),
+            Self::Number(digits) => Json::Number(digits),
+            Self::Bool(value) => Json::Bool(*value),
+        }
+    }
+}
+
+/// What people wrote is never shown by accident.
+impl fmt::Debug for Fields {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Fields({} of them)", self.0.len())
+    }
+}
+
+impl fmt::Debug for FieldValue {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("FieldValue(…)")
     }
 }
 
@@ -102,20 +126,7 @@ fn is_consent(value: &Json<'_>) -> bool {
     matches!(value, Json::String(text) if text == "yes")
 }
 
-fn compact_object<'a>(fields: impl Iterator<Item = (&'a str, &'a FieldValue)>) -> String {
-    let mut text = String::from("{");
-    for (name, value) in fields {
-        if text.len() > 1 {
-            text.push(',');
-        }
-        push_string(&mut text, name);
-        text.push(':');
-        match value {
-            FieldValue::Text(value) => push_string(&mut text, value),
-            FieldValue::Number(digits) => text.push_str(digits),
-            FieldValue::Bool(value) => text.push_str(if *value { "true" } else { "false" }),
-        }
-    }
-    text.push('}');
-    text
+fn compact_object(fields: &[&(String, FieldValue)]) -> String {
+    let members = fields.iter().map(|(name, value)| (Cow::Borrowed(name.as_str()), value.as_json()));
+    Json::Object(members.collect()).to_compact()
 }

@@ -58,7 +58,7 @@ pub enum Malformed {
     #[error("the object that starts at {0} has a key twice")]
     DuplicateKey(Position),
     /// The nesting is deeper than [`MAX_NESTING_LEVELS`].
-    #[error("it is nested deeper than 32 levels at {0}")]
+    #[error("it is nested deeper than {MAX_NESTING_LEVELS} levels at {0}")]
     TooDeep(Position),
 }
 
@@ -89,7 +89,7 @@ impl<'a> Json<'a> {
             return Err(Malformed::Empty);
         }
         let raw: &RawValue = serde_json::from_str(text)
-            .map_err(|error| Malformed::Syntax(Position { line: error.line(), column: error.column() }))?;
+            .map_err(|error| Malformed::Syntax(Position { line: error.line(), column: error.column().max(1) }))?;
         Document { text }.value(raw, 1)
     }
 
@@ -140,7 +140,7 @@ impl<'a> Json<'a> {
 }
 
 /// Appends `value` as a JSON string.
-pub(crate) fn push_string(text: &mut String, value: &str) {
+fn push_string(text: &mut String, value: &str) {
     text.push_str(&serde_json::Value::from(value).to_string());
 }
 
@@ -281,6 +281,7 @@ mod tests {
         check_malformed(b"{\"a\":\"\xff\"}", "it is not UTF-8 from byte 6 on");
         check_malformed("{'a':1}", "the syntax is wrong at line 1, column 2");
         check_malformed("{\"a\":1}\n x", "the syntax is wrong at line 2, column 2");
+        check_malformed("{\n", "the syntax is wrong at line 2, column 1");
         for wrong in ["{", "{\"a\":01}", "NaN", "[1,]", "+1", ".5", "1.", "\"a\nb\"", "{}{}", "nul", "\"\\x\""] {
             assert!(matches!(Json::parse(wrong.as_bytes()), Err(Malformed::Syntax(_))), "{wrong}");
         }

@@ -28,7 +28,7 @@ impl Pepper {
     /// two keys and none is stored in the clear.
     #[must_use]
     pub fn idempotency_record_key(&self, route: &str, key: &IdempotencyKey) -> String {
-        hex(self.0.clone(), &[route, "\0", key.as_str()])
+        to_hex(self.0.clone(), &[route, "\0", key.as_str()])
     }
 
     /// The key under which a client's requests are counted on the day of `now`: the hex HMAC of the client under the
@@ -37,7 +37,7 @@ impl Pepper {
     pub fn client_key(&self, client: &Client, now: Timestamp) -> String {
         let day = now.to_zoned(TimeZone::UTC).date().to_string();
         let day_key = self.0.clone().chain_update(day).finalize().into_bytes();
-        hex(keyed(&day_key), &[&client.to_network()])
+        to_hex(keyed(&day_key), &[&client.to_network()])
     }
 }
 
@@ -47,7 +47,7 @@ fn keyed(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
 }
 
-fn hex(mut mac: Hmac<Sha256>, parts: &[&str]) -> String {
+fn to_hex(mut mac: Hmac<Sha256>, parts: &[&str]) -> String {
     for part in parts {
         mac.update(part.as_bytes());
     }

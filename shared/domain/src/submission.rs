@@ -270,6 +270,17 @@ mod tests {
     }
 
     #[test]
+    fn fields_are_measured_in_bytes_and_not_in_characters() {
+        let frame = r#"{"consent":"yes","m":""}"#.len();
+        let of_two_byte_characters =
+            |count, rest| format!(r#"{{"form":"f","fields":{{"consent":"yes","m":"{}{rest}"}}}}"#, "é".repeat(count));
+        let count = (16_384 - frame) / 2;
+        assert_eq!(frame + 2 * count, 16_384);
+        assert!(parse(&of_two_byte_characters(count, "")).is_ok());
+        check_violations(&of_two_byte_characters(count, "x"), &["fields_too_large fields"]);
+    }
+
+    #[test]
     fn sixty_keys_pass_and_one_more_does_not() {
         assert!(parse(&keys(60)).is_ok());
         check_violations(&keys(61), &["too_many_fields fields"]);
@@ -281,10 +292,14 @@ mod tests {
         assert_eq!(parse(sent), parse(r#"{"form":"f","fields":{"consent":"yes"}}"#));
     }
 
+    fn quoted(text: &str) -> String {
+        serde_json::Value::from(text).to_string()
+    }
+
     /// JSON texts of values that a field may have.
     fn any_value() -> impl Strategy<Value = String> {
         prop_oneof![
-            any::<String>().prop_map(|text| serde_json::Value::from(text).to_string()),
+            prop::collection::vec(any::<char>(), 0..20).prop_map(|text| quoted(&text.into_iter().collect::<String>())),
             "-?(0|[1-9][0-9]{0,39})(\\.[0-9]{1,20})?([eE][+-]?[0-9]{1,4})?",
             any::<bool>().prop_map(|value| value.to_string()),
         ]
@@ -299,10 +314,43 @@ mod tests {
         })
     }
 
+    /// Text with letters of both cases, white space and digits, so that a change of any of them is tried.
+    fn any_text() -> impl Strategy<Value = String> {
+        "[a-cA-C0-2 é]{1,8}"
+    }
+
+    /// The fields with one thing changed in the last of them, which has this name, after an `n`, and this text.
+    fn any_change(
+        mut fields: Vec<(String, String)>,
+        name: &str,
+        text: &str,
+    ) -> impl Strategy<Value = Vec<(String, String)>> + use<> {
+        fields.pop();
+        let with = |name: String, value: String| {
+            let mut changed = fields.clone();
+            changed.retain(|(other, _)| *other != name);
+            changed.push((name, value));
+            Just(changed)
+        };
+        let named = format!("n{name}");
+        let first = text.chars().next().unwrap_or_default();
+        let other_case = if first.is_lowercase() { first.to_uppercase().next() } else { first.to_lowercase().next() };
+        let other_case = other_case.filter(|other| *other != first).unwrap_or('!');
+        prop_oneof![
+            Just(fields.clone()),
+            with(format!("N{name}"), quoted(text)),
+            with(format!("{named} "), quoted(text)),
+            with(named.clone(), quoted(&format!("{text} "))),
+            with(named.clone(), quoted(&format!(" {text}"))),
+            with(named.clone(), quoted(&format!("{other_case}{}", &text[first.len_utf8()..]))),
+            with(named.clone(), quoted(&text[first.len_utf8()..])),
+            with(named, "true".into()),
+        ]
+    }
+
     fn object(fields: &[(String, String)], space: &str) -> String {
-        let quote = |name: &String| serde_json::Value::from(name.as_str()).to_string();
         let members: Vec<_> =
-            fields.iter().map(|(name, value)| format!("{}{space}:{space}{value}", quote(name))).collect();
+            fields.iter().map(|(name, value)| format!("{}{space}:{space}{value}", quoted(name))).collect();
         format!("{{{space}{}{space}}}", members.join(&format!("{space},{space}")))
     }
 
@@ -324,10 +372,20 @@ mod tests {
         }
 
         #[test]
-        fn the_fingerprint_ignores_nothing_else(one in any_fields(), other in any_fields()) {
-            let sent = |fields: &[_]| parse(&format!(r#"{{"form":"f","fields":{}}}"#, object(fields, ""))).unwrap();
-            let same = Fingerprint::of(&sent(&one)) == Fingerprint::of(&sent(&other));
-            prop_assert_eq!(same, one == other);
+        fn the_fingerprint_ignores_nothing_else(
+            (fields, changed) in any_fields().prop_flat_map(|fields| (Just(fields), any_text(), any_text())).prop_flat_map(
+                |(fields, name, value)| {
+                    let mut with_text = fields.clone();
+                    with_text.retain(|(other, _)| *other != format!("n{name}"));
+                    with_text.push((format!("n{name}"), quoted(&value)));
+                    (Just(with_text.clone()), any_change(with_text, &name, &value))
+                },
+            ),
+        ) {
+            let print = |fields: &[_]| {
+                Fingerprint::of(&parse(&format!(r#"{{"form":"f","fields":{}}}"#, object(fields, ""))).unwrap())
+            };
+            prop_assert_ne!(print(&fields), print(&changed));
         }
     }
 
@@ -341,6 +399,7 @@ mod tests {
             r#"{"form":"f","fields":{"consent":"yes","n":"true"}}"#,
             r#"{"form":"f","fields":{"consent":"yes"}}"#,
             r#"{"form":"g","fields":{"consent":"yes"}}"#,
+            r#"{"form":"fsupport","fields":{"consent":"yes"}}"#,
             r#"{"form":"f","dept":"support","fields":{"consent":"yes"}}"#,
             r#"{"form":"f","dept":"payments","fields":{"consent":"yes"}}"#,
         ];

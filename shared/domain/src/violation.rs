@@ -23,6 +23,21 @@ pub enum ViolationCode {
 }
 
 impl ViolationCode {
+    /// All of them, in the order of the contract.
+    pub const ALL: [Self; 11] = [
+        Self::FormRequired,
+        Self::InvalidForm,
+        Self::InvalidDept,
+        Self::FieldsRequired,
+        Self::InvalidFields,
+        Self::TooManyFields,
+        Self::FieldsTooLarge,
+        Self::InvalidFieldName,
+        Self::InvalidFieldValue,
+        Self::InvalidEmail,
+        Self::ConsentRequired,
+    ];
+
     /// The code as it stands on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

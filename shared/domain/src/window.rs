@@ -22,6 +22,8 @@ pub enum Admission {
     },
     /// The client has used up its quota of this window.
     Refused,
+    /// The counter's own key range is throttled, as by a flood; the next request may well be counted again.
+    Throttled,
 }
 
 impl Window {

@@ -14,7 +14,8 @@ use aws_types::SdkConfig;
 use domain::EnquiryId;
 use serde::Serialize;
 
-/// One attempt, and one more on a new connection: a pooled one may have died while the environment was frozen.
+/// One attempt, and one more on a new connection: a pooled one may have died while the environment was frozen. Each has half
+/// of the budget, for a dead connection may just stay silent.
 const ATTEMPTS: u32 = 2;
 /// The pause between the two, at most.
 const RECONNECT_AFTER: Duration = Duration::from_millis(10);
@@ -45,7 +46,9 @@ impl NotificationQueue {
     pub fn new(sdk: &SdkConfig, url: String, budget: Duration) -> Self {
         let timeouts = sdk.timeout_config().cloned().unwrap_or_else(aws_smithy_types::timeout::TimeoutConfig::disabled);
         let config = Builder::from(sdk)
-            .timeout_config(timeouts.into_builder().operation_timeout(budget).build())
+            .timeout_config(
+                timeouts.into_builder().operation_attempt_timeout(budget / ATTEMPTS).operation_timeout(budget).build(),
+            )
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(RECONNECT_AFTER))
             .build();
         Self { client: Sqs::from_conf(config), url }

@@ -7,15 +7,15 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::json::Json;
 use domain::{Client, Dept, Form, IdempotencyKey, RequestId, Submission};
+use futures_util::FutureExt;
 use jiff::Timestamp;
-use mediatype::{MediaType, ReadParams, names};
 use tokio::time::Instant;
 
 use crate::event::Event;
 use crate::problem::Problem;
 
 /// The largest body, in bytes as received (contract, `payload_too_large`).
-const MAX_BODY_BYTES: usize = 64 * 1024;
+pub(crate) const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// One request to the ring, as its handler sees it.
 #[derive(Debug)]
@@ -108,11 +108,14 @@ impl Call {
     ///
     /// # Errors
     /// [`Problem::DeadlinePassed`], or what `work` came to.
-    pub async fn in_time<T, E: Into<Problem>>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, Problem> {
-        match tokio::time::timeout_at(self.deadline, work).await {
+    pub fn in_time<T, E: Into<Problem>>(
+        &self,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> impl Future<Output = Result<T, Problem>> {
+        tokio::time::timeout_at(self.deadline, work).map(|result| match result {
             Ok(result) => result.map_err(Into::into),
             Err(_elapsed) => Err(Problem::DeadlinePassed),
-        }
+        })
     }
 
     pub(crate) fn is_preflight(&self) -> bool {
@@ -124,15 +127,20 @@ impl Call {
     }
 }
 
-/// Whether a media type (RFC 9110 section 8.3.1) is JSON in UTF-8; other parameters say nothing to JSON.
+/// Whether a media type (RFC 9110 section 8.3.1) is JSON in UTF-8. Other parameters say nothing to JSON, so they are not even
+/// required to be well-formed: libraries for media types are stricter, and would refuse what senders do send.
 fn is_utf8_json(text: &str) -> bool {
-    let Ok(media_type) = MediaType::parse(text.trim_end_matches([';', ' ', '\t'])) else { return false };
-    let is_utf8 = |charset: &str| charset.eq_ignore_ascii_case("utf-8") || charset.eq_ignore_ascii_case("utf8");
-    media_type.essence() == MediaType::new(names::APPLICATION, names::JSON)
-        && media_type
-            .params()
-            .filter(|(name, _)| *name == names::CHARSET)
-            .all(|(_, value)| is_utf8(&value.unquoted_str()))
+    let mut is_quoted = false;
+    let mut parts = text.split(|character| {
+        is_quoted ^= character == '"';
+        character == ';' && !is_quoted
+    });
+    let is_json = parts.next().is_some_and(|essence| essence.trim_ascii().eq_ignore_ascii_case("application/json"));
+    let mut charsets = parts.filter_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        name.trim_ascii().eq_ignore_ascii_case("charset").then(|| value.trim_ascii().trim_matches('"'))
+    });
+    is_json && charsets.all(|charset| charset.eq_ignore_ascii_case("utf-8") || charset.eq_ignore_ascii_case("utf8"))
 }
 
 #[cfg(test)]
@@ -157,6 +165,9 @@ mod tests {
         check_media_type("application/json ; Charset=\"Utf-8\"", true);
         check_media_type("application/json; profile=\"x;y\"; version=1", true);
         check_media_type("application/json;", true);
+        check_media_type("application/json;; charset=utf-8", true);
+        check_media_type("application/json; profile=https://example.com/a; q", true);
+        check_media_type("application/json; profile=\"; charset=latin1\"", true);
         check_media_type("application/json; charset=iso-8859-1", false);
         check_media_type("application/json; charset=utf-8; charset=utf-16", false);
         check_media_type("application/json+x", false);

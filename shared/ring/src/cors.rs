@@ -4,7 +4,8 @@ use std::str::FromStr;
 
 use crate::response::Headers;
 
-const ALLOWED_METHODS: &str = "OPTIONS, POST";
+/// The methods that a route of the ring knows, as a preflight and a 405 name them.
+pub(crate) const ALLOWED_METHODS: &str = "OPTIONS, POST";
 const ALLOWED_HEADERS: &str = "content-type, idempotency-key";
 const EXPOSED_HEADERS: &str = "x-credicorp-request-id, retry-after, ratelimit, ratelimit-policy, idempotent-replayed";
 const MAX_AGE_SECONDS: &str = "86400";

@@ -73,6 +73,8 @@ impl Limiter {
                 self.remember(&call.client, window);
                 Standing::Refused(quota(self.limit))
             }
+            // Others may share the key range, so this says nothing of the client's next request.
+            Ok(Admission::Throttled) => Standing::Refused(quota(self.limit)),
             Err(error) => {
                 tracing::warn!(event = "limiter_failed_open", request_id = call.request_id.as_str(), cause = %error);
                 Standing::Uncounted
@@ -159,6 +161,15 @@ mod tests {
         let admitted = || Ok(Admission::Admitted { hits: 1 });
         assert!(admit(&limiter, &call("192.0.2.2", NOW), admitted()).await.1, "another client");
         assert!(admit(&limiter, &call("192.0.2.1", NOW + 53_000), admitted()).await.1, "the next window");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_was_throttled_is_refused_once_and_not_remembered() {
+        let limiter = Limiter::new(60);
+        let (standing, _) = admit(&limiter, &call("192.0.2.1", NOW), Ok(Admission::Throttled)).await;
+        assert_eq!(standing, Standing::Refused(quota(0, 53)));
+        let (standing, asked) = admit(&limiter, &call("192.0.2.1", NOW), Ok(Admission::Admitted { hits: 7 })).await;
+        assert_eq!((standing, asked), (Standing::Admitted(quota(53, 53)), true));
     }
 
     #[tokio::test]

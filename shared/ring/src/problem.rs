@@ -4,6 +4,10 @@ use domain::json::Malformed;
 use domain::{Invalid, Violation};
 use storage::StorageError;
 
+use crate::call::MAX_BODY_BYTES;
+use crate::cors::ALLOWED_METHODS;
+use crate::response::Headers;
+
 /// Why a call is not answered as its caller hoped.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
@@ -56,7 +60,7 @@ pub(crate) struct Answer<'a> {
     pub(crate) code: &'static str,
     pub(crate) message: String,
     pub(crate) violations: &'a [Violation],
-    pub(crate) retry_after_seconds: Option<i64>,
+    pub(crate) headers: Headers,
 }
 
 const INVALID_REQUEST: &str = "invalid_request_error";
@@ -73,8 +77,13 @@ const UNAVAILABLE: &str = "We could not answer in time. Retry after the seconds 
 impl Problem {
     pub(crate) fn answer(&self) -> Answer<'_> {
         match self {
-            Self::MethodNotAllowed => plain(405, "method_not_allowed", "Send an enquiry with POST."),
-            Self::PayloadTooLarge => plain(413, "payload_too_large", "The body may be at most 64 KiB (65,536 bytes)."),
+            Self::MethodNotAllowed => Answer {
+                headers: vec![("allow", ALLOWED_METHODS.into())],
+                ..plain(405, "method_not_allowed", "Send an enquiry with POST.")
+            },
+            Self::PayloadTooLarge => {
+                plain(413, "payload_too_large", format!("The body may be at most {MAX_BODY_BYTES} bytes (64 KiB)."))
+            }
             Self::UnsupportedMediaType => plain(
                 415,
                 "unsupported_media_type",
@@ -112,7 +121,7 @@ impl Problem {
             },
             Self::IdempotencyRequestInProgress => Answer {
                 kind: IDEMPOTENCY,
-                retry_after_seconds: Some(1),
+                headers: retry_after(1),
                 ..plain(
                     409,
                     "idempotency_request_in_progress",
@@ -121,7 +130,7 @@ impl Problem {
             },
             Self::RateLimited { seconds_to_reset } => Answer {
                 kind: RATE_LIMIT,
-                retry_after_seconds: Some(*seconds_to_reset),
+                headers: retry_after(*seconds_to_reset),
                 ..plain(
                     429,
                     "rate_limited",
@@ -129,7 +138,7 @@ impl Problem {
                 )
             },
             Self::Storage(StorageError::Unavailable { .. } | StorageError::NoFreeId { .. }) | Self::DeadlinePassed => {
-                Answer { kind: API, retry_after_seconds: Some(1), ..plain(503, "service_unavailable", UNAVAILABLE) }
+                Answer { kind: API, headers: retry_after(1), ..plain(503, "service_unavailable", UNAVAILABLE) }
             }
             Self::Storage(StorageError::Failed { .. }) | Self::Panicked => {
                 Answer { kind: API, ..plain(500, "internal_error", FAILED) }
@@ -139,11 +148,77 @@ impl Problem {
 }
 
 fn plain(status: u16, code: &'static str, message: impl Into<String>) -> Answer<'static> {
-    Answer { status, kind: INVALID_REQUEST, code, message: message.into(), violations: &[], retry_after_seconds: None }
+    Answer { status, kind: INVALID_REQUEST, code, message: message.into(), violations: &[], headers: Headers::new() }
+}
+
+fn retry_after(seconds: i64) -> Headers {
+    vec![("retry-after", seconds.to_string().into())]
 }
 
 impl From<Invalid> for Problem {
     fn from(invalid: Invalid) -> Self {
         Self::InvalidSubmission(invalid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    use domain::ViolationCode;
+
+    use super::*;
+
+    /// One of each kind, for as long as the match below holds.
+    fn every_problem() -> Vec<Problem> {
+        let (operation, cause) = ("operation", String::new());
+        let problems = vec![
+            Problem::MethodNotAllowed,
+            Problem::PayloadTooLarge,
+            Problem::UnsupportedMediaType,
+            Problem::InvalidIdempotencyKey,
+            Problem::MalformedJson(Malformed::Empty),
+            Problem::InvalidSubmission(Invalid::NotAnObject),
+            Problem::IdempotencyKeyReused,
+            Problem::IdempotencyRequestInProgress,
+            Problem::RateLimited { seconds_to_reset: 1 },
+            Problem::Storage(StorageError::Failed { operation, cause: cause.clone() }),
+            Problem::Storage(StorageError::Unavailable { operation, cause }),
+            Problem::DeadlinePassed,
+            Problem::Panicked,
+        ];
+        for problem in &problems {
+            match problem {
+                Problem::MethodNotAllowed
+                | Problem::PayloadTooLarge
+                | Problem::UnsupportedMediaType
+                | Problem::InvalidIdempotencyKey
+                | Problem::MalformedJson(_)
+                | Problem::InvalidSubmission(_)
+                | Problem::IdempotencyKeyReused
+                | Problem::IdempotencyRequestInProgress
+                | Problem::RateLimited { .. }
+                | Problem::Storage(_)
+                | Problem::DeadlinePassed
+                | Problem::Panicked => {}
+            }
+        }
+        problems
+    }
+
+    #[test]
+    fn the_error_reference_has_the_functions_codes_and_the_gateways_and_no_other() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let template = fs::read_to_string(root.join("infra/template.yaml")).unwrap();
+        let of_the_gateway = template.split("\"code\":\"").skip(1).filter_map(|rest| rest.split('"').next());
+        let problems = every_problem();
+        let of_the_function = problems.iter().map(|problem| problem.answer().code);
+        let known: BTreeSet<&str> =
+            of_the_function.chain(ViolationCode::ALL.map(ViolationCode::as_str)).chain(of_the_gateway).collect();
+        let reference = fs::read_to_string(root.join("docs/errors.md")).unwrap();
+        let entries: BTreeSet<&str> = reference.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+        assert_eq!(entries, known);
     }
 }

@@ -11,9 +11,6 @@ use crate::problem::Problem;
 /// Header names, in lower case, and values.
 pub(crate) type Headers = Vec<(&'static str, Cow<'static, str>)>;
 
-/// The methods that the ring's route knows, as a 405 names them.
-const ALLOW: &str = "OPTIONS, POST";
-
 /// What both gateways take from a function as its answer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -144,12 +141,7 @@ impl Envelope {
             violations: violations.collect(),
         };
         let mut response = Response::new(answer.status, request_id, &ErrorBody { error, meta: self.meta(request_id) });
-        if let Some(seconds) = answer.retry_after_seconds {
-            response.headers.push(("retry-after", seconds.to_string().into()));
-        }
-        if *problem == Problem::MethodNotAllowed {
-            response.headers.push(("allow", ALLOW.into()));
-        }
+        response.headers.extend(answer.headers);
         response
     }
 

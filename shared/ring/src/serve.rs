@@ -73,13 +73,13 @@ impl Ring {
         if call.is_preflight() {
             return (Outcome::Preflight, Standing::Uncounted);
         }
-        let standing = self.limiter.admit(call, count).await;
+        let standing = match guarded(self.limiter.admit(call, count)).await {
+            Ok(standing) => standing,
+            Err(panicked) => return (Outcome::Problem(panicked), Standing::Uncounted),
+        };
         let result = match standing {
             Standing::Refused(quota) => Err(Problem::RateLimited { seconds_to_reset: quota.seconds_to_reset }),
-            Standing::Admitted(_) | Standing::Uncounted => {
-                // The environment lives on after a panic, and the caller needs the envelope.
-                AssertUnwindSafe(handle(call)).catch_unwind().await.unwrap_or(Err(Problem::Panicked))
-            }
+            Standing::Admitted(_) | Standing::Uncounted => guarded(handle(call)).await.flatten(),
         };
         (result.map_or_else(Outcome::Problem, Outcome::Created), standing)
     }
@@ -116,6 +116,11 @@ impl Ring {
             cold = !self.has_served.swap(true, Ordering::Relaxed),
         );
     }
+}
+
+/// Turns a panic into a problem: the environment lives on after it, and the caller needs the envelope.
+fn guarded<T>(work: impl Future<Output = T>) -> impl Future<Output = Result<T, Problem>> {
+    AssertUnwindSafe(work).catch_unwind().map(|result| result.map_err(|_panic| Problem::Panicked))
 }
 
 /// Polls Lambda for events and answers each with `answer`, for as long as the environment lives.

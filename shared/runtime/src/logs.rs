@@ -11,14 +11,18 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
-/// The names of our crates, or their beginnings. Everyone else's say no more than errors: an SDK that traces shows requests, and with them what people
-/// wrote. For the same reason no variable can turn them up.
+/// The names of our crates, or their beginnings. Nobody else's say anything: an SDK that traces shows requests, and a JSON
+/// library's error quotes the value, and with them what people wrote. For the same reason no variable can turn them up.
 const OURS: [&str; 2] = ["create_enquiry", "credicorp_"];
 
-/// Writes logs to stdout from here on, and panics with them: where it happened, and not its message, which may quote a
-/// field.
+/// Writes logs to stdout from here on, and panics with them.
 pub fn write_logs_as_json() {
     json_lines(io::stdout).init();
+    log_panics();
+}
+
+/// Logs where a panic happens, and not its message, which may quote a field.
+fn log_panics() {
     panic::set_hook(Box::new(|panic| {
         let place = panic.location().map_or_else(|| "unknown".to_owned(), ToString::to_string);
         tracing::error!(event = "panic", place);
@@ -31,7 +35,58 @@ where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
     let levels = OURS.map(|name| (name, LevelFilter::INFO));
-    let ours = Targets::new().with_default(LevelFilter::ERROR).with_targets(levels);
+    let ours = Targets::new().with_targets(levels);
     let lines = fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false);
     tracing_subscriber::registry().with(lines.with_writer(writer).with_filter(ours))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What is logged while `act` runs.
+    fn logged(act: impl FnOnce()) -> String {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        tracing::subscriber::with_default(json_lines(move || writer.clone()), act);
+        String::from_utf8(lines.0.lock().unwrap().clone()).unwrap()
+    }
+
+    #[test]
+    fn a_panic_is_logged_with_its_place_and_without_its_message() {
+        log_panics();
+        let lines = logged(|| {
+            let field = "Jordan Ellis";
+            let _ = panic::catch_unwind(|| panic!("byte index 1 is inside of {field}"));
+        });
+        assert!(lines.contains(r#""event":"panic""#) && lines.contains("logs.rs:"), "{lines}");
+        assert!(!lines.contains("Jordan") && !lines.contains("byte index"), "{lines}");
+    }
+
+    #[test]
+    fn only_our_own_crates_are_logged_and_none_of_their_details() {
+        let lines = logged(|| {
+            tracing::error!(target: "lambda_runtime::layers", "theirs");
+            tracing::error!(target: "aws_smithy_runtime", "theirs");
+            tracing::debug!("a detail");
+            tracing::info!(target: "create_enquiry", "ours");
+        });
+        assert_eq!((lines.lines().count(), lines.contains("ours")), (1, true), "{lines}");
+    }
 }

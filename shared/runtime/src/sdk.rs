@@ -15,6 +15,8 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 use aws_types::sdk_config::{SharedHttpClient, StalledStreamProtectionConfig};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 
 use crate::variables::{VariableError, Variables};
 
@@ -110,6 +112,12 @@ fn https_client(variables: &Variables) -> Result<SharedHttpClient, SdkSetupError
     let file: String = variables.required("SSL_CERT_FILE")?;
     let unusable = |reason: String| SdkSetupError::RootCertificates { file: file.clone(), reason };
     let roots = std::fs::read(&file).map_err(|error| unusable(error.to_string()))?;
+    // The client does not complain of a file without certificates; each of its calls would fail instead.
+    match CertificateDer::pem_slice_iter(&roots).next() {
+        Some(Ok(_)) => {}
+        Some(Err(error)) => return Err(unusable(error.to_string())),
+        None => return Err(unusable("there are none".to_owned())),
+    }
     let context = TlsContext::builder()
         .with_trust_store(TrustStore::empty().with_pem_certificate(roots))
         .build()
@@ -141,11 +149,16 @@ mod tests {
     #[test]
     fn https_needs_root_certificates_that_can_be_used() {
         let [region, id, secret, _] = LAMBDA;
-        let error = sdk_config(&Variables::from_iter([region, id, secret])).unwrap_err();
-        assert_eq!(error.to_string(), "the environment variable SSL_CERT_FILE is missing");
-        let error =
-            sdk_config(&Variables::from_iter([region, id, secret, ("SSL_CERT_FILE", "/absent.pem")])).unwrap_err();
-        assert!(error.to_string().starts_with("the root certificates in /absent.pem, which SSL_CERT_FILE names"));
+        let with_roots_in =
+            |file: &str| sdk_config(&[region, id, secret, ("SSL_CERT_FILE", file)].into_iter().collect());
+        let source = |file: &str| format!("{}/src/{file}", env!("CARGO_MANIFEST_DIR"));
+        assert!(with_roots_in(&source("test_root.pem")).is_ok());
+        assert_eq!(with_roots_in("").unwrap_err().to_string(), "the environment variable SSL_CERT_FILE is missing");
+        for file in ["/absent.pem", "/dev/null", &source("lib.rs")] {
+            let error = with_roots_in(file).unwrap_err().to_string();
+            let names = format!("the root certificates in {file}, which SSL_CERT_FILE names, cannot be used: ");
+            assert!(error.starts_with(&names), "{error}");
+        }
     }
 
     #[test]

@@ -135,7 +135,10 @@ impl Enquiries {
             Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
                 explain(cancelled.cancellation_reasons(), id, enquiry)
             }
-            Some(TransactWriteItemsError::TransactionInProgressException(_)) => Ok(Attempt::Conflict),
+            // The SDK has retried it already.
+            Some(TransactWriteItemsError::TransactionInProgressException(_)) => {
+                Ok(Attempt::Settled(Recorded::InProgress))
+            }
             _ => Err(StorageError::of(TRANSACTION, &error)),
         }
     }

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::RequestId as _;
 
-/// What DynamoDB calls "not now"; the SDK has retried it already.
+/// What DynamoDB calls "not now". The SDK has retried it already, save among the reasons of a cancelled transaction.
 const OVERLOADED: [&str; 6] = [
     "InternalServerError",
     "ProvisionedThroughputExceeded",

@@ -65,8 +65,7 @@ impl RateCounters {
                 let hits = updated.attributes().and_then(|item| item.get("hits")?.as_n().ok()?.parse().ok());
                 hits.map(|hits| Admission::Admitted { hits }).ok_or_else(|| StorageError::unreadable(OPERATION, "hits"))
             }
-            Err(error) if is_refusal(&error) => Ok(Admission::Refused),
-            Err(error) => Err(StorageError::of(OPERATION, &error)),
+            Err(error) => refusal_of(&error).ok_or_else(|| StorageError::of(OPERATION, &error)),
         }
     }
 
@@ -77,16 +76,17 @@ impl RateCounters {
     }
 }
 
-/// Over the limit, or so far over it that the counter's own key range is throttled: a flood of one client.
-fn is_refusal<R>(error: &SdkError<UpdateItemError, R>) -> bool {
-    let names_key_range = |reasons: &[ThrottlingReason]| {
-        reasons.iter().any(|why| why.reason().is_some_and(|why| why.contains(KEY_RANGE)))
+/// What a failed count says of the client, if anything: its condition failed, or the counter's own key range is throttled.
+fn refusal_of<R>(error: &SdkError<UpdateItemError, R>) -> Option<Admission> {
+    let throttled = |reasons: &[ThrottlingReason]| {
+        let names_key_range = |why: &ThrottlingReason| why.reason().is_some_and(|why| why.contains(KEY_RANGE));
+        reasons.iter().any(names_key_range).then_some(Admission::Throttled)
     };
-    match error.as_service_error() {
-        Some(UpdateItemError::ConditionalCheckFailedException(_)) => true,
-        Some(UpdateItemError::ProvisionedThroughputExceededException(why)) => names_key_range(why.throttling_reasons()),
-        Some(UpdateItemError::RequestLimitExceeded(why)) => names_key_range(why.throttling_reasons()),
-        Some(UpdateItemError::ThrottlingException(why)) => names_key_range(why.throttling_reasons()),
-        _ => false,
+    match error.as_service_error()? {
+        UpdateItemError::ConditionalCheckFailedException(_) => Some(Admission::Refused),
+        UpdateItemError::ProvisionedThroughputExceededException(why) => throttled(why.throttling_reasons()),
+        UpdateItemError::RequestLimitExceeded(why) => throttled(why.throttling_reasons()),
+        UpdateItemError::ThrottlingException(why) => throttled(why.throttling_reasons()),
+        _ => None,
     }
 }

@@ -199,7 +199,7 @@ async fn method_not_allowed_is_head_which_has_no_body() {
 
 #[tokio::test]
 async fn payload_too_large_is_over_64_kib_as_received() {
-    let bodies = [padded_to(65_537), "x".repeat(65_537), padded_to(1_000_000)];
+    let bodies = [padded_to(65_537), "x".repeat(65_537), padded_to(4_000_000)];
     check_refused(&post_all(bodies).await, "payload_too_large");
 }
 
@@ -492,8 +492,9 @@ async fn nothing_that_is_refused_is_stored() {
     assert_eq!(stack.count_mentions(Table::Enquiries, &marker).await, 1, "{id}");
 }
 
+/// That the reference has all codes that the code knows is tested next to them.
 #[test]
-fn every_code_has_one_entry_in_the_error_reference() {
+fn every_code_has_one_status_and_one_type_and_one_entry_in_the_error_reference() {
     let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/errors.md");
     let reference = std::fs::read_to_string(reference).unwrap();
     let entries = reference.split("\n## ").skip(1).map(|entry| {

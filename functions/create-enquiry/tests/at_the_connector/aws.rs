@@ -148,7 +148,8 @@ impl Drop for UnderWay {
     }
 }
 
-fn default_answer(operation: &str) -> Answer {
+/// What AWS answers when all is well.
+pub(crate) fn default_answer(operation: &str) -> Answer {
     let body = match operation {
         "UpdateItem" => json!({ "Attributes": { "hits": { "N": "1" } } }),
         "SendMessage" => json!({ "MessageId": "1" }),

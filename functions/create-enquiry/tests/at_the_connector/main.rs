@@ -15,8 +15,9 @@ use create_enquiry::{Config, State};
 use jiff::Timestamp;
 use runtime::Variables;
 use serde_json::{Value, json};
+use tracing::subscriber::DefaultGuard;
 
-use crate::aws::{Answer, Aws, cancelled, dynamodb_error, enquiry_of};
+use crate::aws::{Answer, Aws, cancelled, default_answer, dynamodb_error, enquiry_of};
 
 const VARIABLES: [(&str, &str); 13] = [
     ("AWS_REGION", "eu-west-2"),
@@ -37,6 +38,31 @@ const VARIABLES: [(&str, &str); 13] = [
 struct App {
     aws: Aws,
     state: State,
+    log: Lines,
+    /// Every app logs, whether or not its test looks: where one did not, `tracing` could take a log line for disabled and
+    /// remember that for all.
+    _logging: DefaultGuard,
+}
+
+/// What was logged so far.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Lines {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
 }
 
 struct Reply {
@@ -55,7 +81,10 @@ impl App {
         let aws = Aws::default();
         let variables: Variables = VARIABLES.iter().chain(others).copied().collect();
         let sdk = runtime::sdk_config(&variables).unwrap().into_builder().http_client(aws.http_client()).build();
-        Self { state: State::new(Config::from_variables(&variables).unwrap(), &sdk), aws }
+        let log = Lines::default();
+        let writer = log.clone();
+        let logging = tracing::subscriber::set_default(runtime::json_lines(move || writer.clone()));
+        Self { state: State::new(Config::from_variables(&variables).unwrap(), &sdk), aws, log, _logging: logging }
     }
 
     async fn send(&self, event: Value) -> Reply {
@@ -178,18 +207,21 @@ mod calls {
     }
 
     #[tokio::test]
-    async fn a_warm_up_makes_one_call_to_each_service_and_its_failure_does_not_matter() {
-        for answer in [Answer::Json(200, json!({})), Answer::Lost] {
-            let app = App::new();
-            app.aws.answers("GetItem", [answer.clone()]);
-            app.aws.answers("GetQueueAttributes", [answer]);
-            app.state.warm_up().await;
-            let mut operations = app.aws.operations();
-            operations.dedup();
-            operations.sort();
-            operations.dedup();
-            assert_eq!(operations, ["GetItem", "GetQueueAttributes"]);
-        }
+    async fn a_warm_up_makes_one_call_to_each_service() {
+        let app = App::new();
+        app.state.warm_up().await;
+        let mut operations = app.aws.operations();
+        operations.sort();
+        assert_eq!(operations, ["GetItem", "GetQueueAttributes"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_warm_up_that_fails_does_not_matter() {
+        let app = App::new();
+        app.aws.answers("GetItem", [Answer::Lost]);
+        app.aws.answers("GetQueueAttributes", [Answer::Lost]);
+        app.state.warm_up().await;
+        app.send(without_key()).await.check(201, "new");
     }
 
     #[tokio::test(start_paused = true)]
@@ -379,15 +411,33 @@ mod record {
     #[tokio::test(start_paused = true)]
     async fn a_conflict_that_passes_is_a_201() {
         let conflict = json!({ "Code": "TransactionConflict" });
-        for conflict in [
-            cancelled(&json!({ "Code": "None" }), &conflict),
-            cancelled(&conflict, &json!({ "Code": "None" })),
-            dynamodb_error(400, "TransactionInProgressException", &json!({})),
-        ] {
+        for conflict in
+            [cancelled(&json!({ "Code": "None" }), &conflict), cancelled(&conflict, &json!({ "Code": "None" }))]
+        {
             let app = App::new();
             app.aws.answers("TransactWriteItems", [conflict.clone(), conflict, Answer::Json(200, json!({}))]);
             app.send(with_key()).await.check(201, "new");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_transaction_that_is_still_under_way_after_the_sdks_retries_is_a_409_to_retry() {
+        let app = App::new();
+        app.aws.answers("TransactWriteItems", [dynamodb_error(400, "TransactionInProgressException", &json!({}))]);
+        app.send(with_key()).await.check(409, "idempotency_request_in_progress");
+        assert_eq!(app.aws.requests_of("TransactWriteItems").len(), 3);
+    }
+
+    #[tokio::test]
+    async fn an_id_that_another_call_is_just_now_recording_is_replaced() {
+        let app = App::new();
+        let conflict = dynamodb_error(400, "TransactionConflictException", &json!({}));
+        app.aws.answers("PutItem", [conflict, Answer::Json(200, json!({}))]);
+        let reply = app.send(without_key()).await;
+        reply.check(201, "new");
+        let puts = app.aws.requests_of("PutItem");
+        assert_eq!(enquiry_of(&puts[1])["id"]["S"], reply.id());
+        assert_ne!(enquiry_of(&puts[0])["id"], enquiry_of(&puts[1])["id"]);
     }
 
     #[tokio::test(start_paused = true)]
@@ -482,12 +532,15 @@ mod faults {
 
     #[tokio::test]
     async fn a_panic_is_a_500_in_the_envelope_and_the_next_request_is_answered() {
-        let app = App::new();
-        app.aws.answers("PutItem", [Answer::Panics, Answer::Json(200, json!({}))]);
-        let reply = app.send(without_key()).await;
-        reply.check(500, "internal_error");
-        assert_eq!(reply.headers["x-credicorp-request-id"], reply.body["meta"]["request_id"]);
-        app.send(without_key()).await.check(201, "new");
+        for operation in ["UpdateItem", "PutItem", "SendMessage"] {
+            let app = App::new();
+            app.aws.answers(operation, [Answer::Panics, default_answer(operation)]);
+            let reply = app.send(without_key()).await;
+            reply.check(500, "internal_error");
+            assert_eq!(reply.headers["x-credicorp-request-id"], reply.body["meta"]["request_id"]);
+            assert_eq!(reply.headers["access-control-allow-origin"], "*");
+            app.send(without_key()).await.check(201, "new");
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -512,15 +565,17 @@ mod faults {
     }
 
     #[tokio::test]
-    async fn a_counter_whose_own_key_range_is_throttled_refuses() {
+    async fn a_counter_whose_own_key_range_is_throttled_refuses_this_request_and_asks_again_for_the_next() {
         let reason = json!([{ "reason": "TableWriteKeyRangeThroughputExceeded", "resource": "arn" }]);
         for (code, member) in [
             ("ThrottlingException", "throttlingReasons"),
             ("ProvisionedThroughputExceededException", "ThrottlingReasons"),
         ] {
             let app = App::new();
-            app.aws.answers("UpdateItem", [dynamodb_error(400, code, &json!({ member: reason }))]);
+            let throttled = dynamodb_error(400, code, &json!({ member: reason }));
+            app.aws.answers("UpdateItem", [throttled, default_answer("UpdateItem")]);
             app.send(without_key()).await.check(429, "rate_limited");
+            app.send(without_key()).await.check(201, "new");
         }
     }
 
@@ -538,10 +593,13 @@ mod faults {
 
     #[tokio::test(start_paused = true)]
     async fn a_dead_connection_to_the_queue_is_replaced_once() {
-        let app = App::new();
-        app.aws.answers("SendMessage", [Answer::Lost, Answer::Json(200, json!({ "MessageId": "1" }))]);
-        app.send(without_key()).await.check(201, "new");
-        assert_eq!(app.aws.requests_of("SendMessage").len(), 2);
+        for dead in [Answer::Lost, Answer::Hangs] {
+            let app = App::new();
+            app.aws.answers("SendMessage", [dead, default_answer("SendMessage")]);
+            app.send(without_key()).await.check(201, "new");
+            assert_eq!(app.aws.requests_of("SendMessage").len(), 2);
+            assert!(!app.log.text().contains("enqueue_failed"), "the second attempt succeeds");
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -554,36 +612,39 @@ mod faults {
     }
 }
 
+mod cors {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_answer_reflects_an_origin_of_the_list_and_no_other() {
+        for event in ["rest-v1-contact-us", "rest-v1-no-consent", "rest-v1-get", "rest-v1-preflight"] {
+            let app = App::with(&[("ALLOWED_ORIGINS", "https://www.example.com,https://apply.example.com")]);
+            for (origin, reflected) in [
+                ("https://apply.example.com", Some(&json!("https://apply.example.com"))),
+                ("https://www.example.com.example.net", None),
+            ] {
+                let mut event = recorded(event);
+                event["multiValueHeaders"]["Origin"] = json!([origin]);
+                event["multiValueHeaders"].as_object_mut().unwrap().remove("origin");
+                let reply = app.send(event).await;
+                assert_eq!(reply.headers.get("access-control-allow-origin"), reflected);
+                assert_eq!(reply.headers["vary"], "origin");
+            }
+        }
+    }
+}
+
 mod logs {
     use super::*;
 
-    #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    /// What the real log configuration writes while the app answers these events.
+    /// The replies to these events, what the real log configuration wrote meanwhile, and the same as text.
     async fn lines_of(app: &App, events: impl IntoIterator<Item = Value>) -> (Vec<Reply>, Vec<Value>, String) {
-        let written = Lines::default();
-        let writer = written.clone();
-        let guard = tracing::subscriber::set_default(runtime::json_lines(move || writer.clone()));
         let mut replies = Vec::new();
         for event in events {
             replies.push(app.send(event).await);
         }
-        drop(guard);
-        let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
-        let lines = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        (replies, lines, text)
+        let text = app.log.text();
+        (replies, text.lines().map(|line| serde_json::from_str(line).unwrap()).collect(), text)
     }
 
     #[tokio::test]
