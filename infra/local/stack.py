@@ -173,6 +173,7 @@ def main() -> int:
         return 0
     if arguments.command == "logs":
         logs.follow(the_emulator(), EMULATOR_LOG)
+        return 0
     if arguments.command == "run":
         # Tests expect empty tables and the template's own settings, whatever the developer's are.
         down()

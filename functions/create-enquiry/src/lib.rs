@@ -2,10 +2,12 @@
 
 mod config;
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use aws_types::SdkConfig;
 use domain::{Enquiry, EnquiryId, Environment};
+use futures_util::FutureExt;
 use jiff::Timestamp;
 use notify::NotificationQueue;
 use ring::{Call, Created, Event, Problem, Response, Ring};
@@ -56,13 +58,19 @@ impl State {
     /// The state that `config` describes, with the connections of `sdk`.
     #[must_use]
     pub fn new(config: Config, sdk: &SdkConfig) -> Self {
-        let Config { environment, pepper, rate_limit, .. } = config;
+        let Config { environment, pepper, .. } = config;
         let idempotency = IdempotencyRecords::new(config.idempotency_table, pepper.clone(), ROUTE);
         Self {
             environment,
-            ring: Ring::new(environment, config.doc_url_base, config.allowed_origins, rate_limit, config.deadline),
+            ring: Ring::new(
+                environment,
+                config.doc_url_base,
+                config.allowed_origins,
+                config.rate_limit,
+                config.deadline,
+            ),
             enquiries: Enquiries::new(sdk, config.enquiries_table, idempotency),
-            counters: RateCounters::new(sdk, config.rate_counters_table, pepper, rate_limit),
+            counters: RateCounters::new(sdk, config.rate_counters_table, pepper),
             queue: NotificationQueue::new(sdk, config.queue_url, config.enqueue_budget),
             warm_up_budget: config.warm_up_budget,
         }
@@ -77,15 +85,19 @@ impl State {
 
     /// Answers one event; `clock` serves where the event has no time of its own.
     pub async fn answer(&self, event: Event, clock: Timestamp) -> Response {
-        let count = async |client: &_, now| self.counters.count(client, now).await;
+        let count = async |client: &_, now, limit| self.counters.count(client, now, limit).await;
         self.ring.answer(event, clock, count, async |call: &Call| create_enquiry(self, call).await).await
     }
 
-    /// Best effort: the record knows that its mail is due, so a message that is lost only delays it.
+    /// Best effort: the record knows that its mail is due, so a message that is lost only delays it. Not even a panic may
+    /// turn the answer into another: the enquiry is recorded.
     async fn announce(&self, id: &EnquiryId, call: &Call) {
-        if let Err(error) = self.queue.announce(id).await {
-            let (request_id, enquiry_id) = (call.request_id.as_str(), id.as_str());
-            tracing::warn!(event = "enqueue_failed", request_id, enquiry_id, cause = %error);
-        }
+        let cause = match AssertUnwindSafe(self.queue.announce(id)).catch_unwind().await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_panic) => "panic".to_owned(),
+        };
+        let (request_id, enquiry_id) = (call.request_id.as_str(), id.as_str());
+        tracing::warn!(event = "enqueue_failed", request_id, enquiry_id, cause);
     }
 }

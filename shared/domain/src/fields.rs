@@ -20,7 +20,7 @@ pub struct Fields(Vec<(String, FieldValue)>);
 
 /// The value of a field.
 #[derive(Clone, PartialEq, Eq)]
-pub enum FieldValue {
+enum FieldValue {
     /// A string.
     Text(String),
     /// A number, as the JSON text that was sent.
@@ -63,11 +63,6 @@ impl Fields {
         if violations.is_empty() { Ok(Self(fields)) } else { Err(violations) }
     }
 
-    /// The names and values, in the order sent.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &FieldValue)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value))
-    }
-
     /// The fields as one compact JSON object, in the order sent: what is stored.
     #[must_use]
     pub fn to_json(&self) -> String {
@@ -105,12 +100,6 @@ impl FieldValue {
 impl fmt::Debug for Fields {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Fields({} of them)", self.0.len())
-    }
-}
-
-impl fmt::Debug for FieldValue {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("FieldValue(…)")
     }
 }
 

@@ -66,9 +66,7 @@ impl Fingerprint {
         Self(hash.finalize().into())
     }
 
-    /// The fingerprint in lower-case hex, as it is stored.
-    #[must_use]
-    pub fn to_hex(&self) -> String {
+    pub(crate) fn to_hex(self) -> String {
         hex::encode(self.0)
     }
 }

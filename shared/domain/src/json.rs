@@ -12,12 +12,12 @@ use serde::de::{Deserializer as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// The deepest nesting that is read, the outermost object or array being level 1 (contract, `malformed_json`).
-pub const MAX_NESTING_LEVELS: usize = 32;
+const MAX_NESTING_LEVELS: usize = 32;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A parsed JSON value that borrows from the text it was read from.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub enum Json<'a> {
     /// `null`
     Null,
@@ -57,7 +57,7 @@ pub enum Malformed {
     /// An object has the same key twice, after unescaping.
     #[error("the object that starts at {0} has a key twice")]
     DuplicateKey(Position),
-    /// The nesting is deeper than [`MAX_NESTING_LEVELS`].
+    /// The nesting is deeper than 32 levels.
     #[error("it is nested deeper than {MAX_NESTING_LEVELS} levels at {0}")]
     TooDeep(Position),
 }
@@ -136,6 +136,13 @@ impl<'a> Json<'a> {
                 text.push('}');
             }
         }
+    }
+}
+
+/// It may be all that somebody wrote: it is never shown by accident.
+impl fmt::Debug for Json<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Json(…)")
     }
 }
 

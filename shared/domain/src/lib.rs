@@ -21,7 +21,7 @@ pub use client::Client;
 pub use email_address::{EmailAddress, InvalidEmailAddress};
 pub use enquiry::{Enquiry, EnquiryId, InvalidEnquiryId, STATUS_NEW};
 pub use environment::{Environment, UnknownEnvironment};
-pub use fields::{FieldValue, Fields};
+pub use fields::Fields;
 pub use idempotency::{Fingerprint, IdempotencyKey, InvalidIdempotencyKey};
 pub use pepper::{Pepper, PepperTooShort};
 pub use request_id::RequestId;

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use sha2::Sha256;
 
 use crate::client::Client;
-use crate::idempotency::IdempotencyKey;
+use crate::idempotency::{Fingerprint, IdempotencyKey};
 
 /// The fewest bytes that a pepper may have: RFC 2104 section 3 advises the length of the hash, 32 for SHA-256.
 const MIN_PEPPER_BYTES: usize = 32;
@@ -29,6 +29,13 @@ impl Pepper {
     #[must_use]
     pub fn idempotency_record_key(&self, route: &str, key: &IdempotencyKey) -> String {
         to_hex(self.0.clone(), &[route, "\0", key.as_str()])
+    }
+
+    /// What an idempotency record keeps of a submission: the hex HMAC of its fingerprint, since a short submission could be
+    /// guessed from a plain hash.
+    #[must_use]
+    pub fn peppered(&self, fingerprint: Fingerprint) -> String {
+        to_hex(self.0.clone(), &[&fingerprint.to_hex()])
     }
 
     /// The key under which a client's requests are counted on the day of `now`: the hex HMAC of the client under the

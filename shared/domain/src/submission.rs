@@ -54,21 +54,25 @@ impl Submission {
         };
         let (mut form, mut dept, mut fields) = (None, None, None);
         let mut violations = Vec::new();
-        let mut keep = |wrong: Vec<Violation>| violations.extend(wrong);
         for (key, value) in members {
             match key.as_ref() {
-                "form" => form = Form::parse(value).map_err(|wrong| keep(vec![wrong])).ok(),
-                "dept" => dept = Dept::parse(value).map_err(|wrong| keep(vec![wrong])).ok(),
-                "fields" => fields = Fields::parse(value).map_err(&mut keep).ok(),
+                "form" => form = valid_or_noted(Form::parse(value), &mut violations),
+                "dept" => dept = valid_or_noted(Dept::parse(value), &mut violations),
+                "fields" => fields = valid_or_noted(Fields::parse(value), &mut violations),
                 _ => {}
             }
         }
-        keep(absences(document));
+        violations.extend(absences(document));
         match (form, fields) {
             (Some(form), Some(fields)) if violations.is_empty() => Ok(Self { form, dept, fields }),
             _ => Err(Invalid::Violations(violations)),
         }
     }
+}
+
+/// What is valid; what is not is noted among the violations.
+fn valid_or_noted<T>(parsed: Result<T, Vec<Violation>>, violations: &mut Vec<Violation>) -> Option<T> {
+    parsed.map_err(|wrong| violations.extend(wrong)).ok()
 }
 
 /// What is absent, in the order form, fields, consent (contract, Every response).
@@ -88,13 +92,13 @@ fn absences(document: &Json<'_>) -> Vec<Violation> {
 }
 
 impl Form {
-    fn parse(sent: &Json<'_>) -> Result<Self, Violation> {
+    fn parse(sent: &Json<'_>) -> Result<Self, Vec<Violation>> {
         let is_slug = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
         match sent {
             Json::String(text) if (1..=MAX_FORM_BYTES).contains(&text.len()) && text.bytes().all(is_slug) => {
                 Ok(Self(text.clone().into_owned()))
             }
-            _ => Err(Violation::new(ViolationCode::InvalidForm, "form")),
+            _ => Err(vec![Violation::new(ViolationCode::InvalidForm, "form")]),
         }
     }
 
@@ -108,11 +112,11 @@ impl Form {
 impl Dept {
     const ALL: [Self; 4] = [Self::Support, Self::Payments, Self::Hardship, Self::Complaints];
 
-    fn parse(sent: &Json<'_>) -> Result<Self, Violation> {
+    fn parse(sent: &Json<'_>) -> Result<Self, Vec<Violation>> {
         Self::ALL
             .into_iter()
             .find(|dept| matches!(sent, Json::String(text) if text == dept.as_str()))
-            .ok_or_else(|| Violation::new(ViolationCode::InvalidDept, "dept"))
+            .ok_or_else(|| vec![Violation::new(ViolationCode::InvalidDept, "dept")])
     }
 
     /// The department as it stands on the wire.
@@ -284,6 +288,37 @@ mod tests {
     fn sixty_keys_pass_and_one_more_does_not() {
         assert!(parse(&keys(60)).is_ok());
         check_violations(&keys(61), &["too_many_fields fields"]);
+    }
+
+    #[test]
+    fn what_is_over_a_limit_is_said_beside_all_else() {
+        let fields: Vec<_> = (0..61).map(|index| format!(r#""k{index}":"{}""#, "x".repeat(300))).collect();
+        check_violations(
+            &format!(r#"{{"form":"f","fields":{{{},"x":null}}}}"#, fields.join(",")),
+            &[
+                "too_many_fields fields",
+                "fields_too_large fields",
+                "invalid_field_value fields.x",
+                "consent_required fields.consent",
+            ],
+        );
+    }
+
+    #[test]
+    fn nothing_of_the_senders_is_shown_for_debugging() {
+        let text = "jordan@example.com";
+        let sent = format!(r#"{{"form":"f","fields":{{"consent":"yes","email":"{text}","{text}":"{text}"}}}}"#);
+        let wrong = format!(r#"{{"form":"f","fields":{{"{text}":null}}}}"#);
+        let shown = [
+            format!("{:?}", Json::parse(sent.as_bytes())),
+            format!("{:?}", parse(&sent)),
+            format!("{:?}", parse(&wrong)),
+            format!("{:?}", crate::EmailAddress::parse(text)),
+            format!("{:?}", crate::IdempotencyKey::parse(text)),
+        ];
+        for shown in shown {
+            assert!(!shown.contains("jordan") && shown.contains("Ok(") != shown.contains("Err("), "{shown}");
+        }
     }
 
     #[test]

@@ -88,7 +88,7 @@ impl ViolationCode {
 }
 
 /// One thing that is wrong with a submission, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Violation {
     /// What is wrong.
     pub code: ViolationCode,
@@ -101,6 +101,12 @@ pub struct Violation {
 impl Violation {
     pub(crate) fn new(code: ViolationCode, param: impl Into<String>) -> Self {
         Self { code, param: param.into(), message: code.message() }
+    }
+}
+
+impl fmt::Debug for Violation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Violation({})", self.code)
     }
 }
 

@@ -49,11 +49,11 @@ impl Window {
         self.start_second + WINDOW_SECONDS
     }
 
-    /// How long a client at `now` has to wait for the next window, in whole seconds from 1 to 60.
+    /// How long a client at `now`, in this window, has to wait for the next, in whole seconds from 1 to 60.
     #[must_use]
     pub fn seconds_to_reset(self, now: Timestamp) -> i64 {
         let left = self.end_second() * MILLISECONDS_PER_SECOND - now.as_millisecond();
-        (left + MILLISECONDS_PER_SECOND - 1).div_euclid(MILLISECONDS_PER_SECOND).clamp(1, WINDOW_SECONDS)
+        (left + MILLISECONDS_PER_SECOND - 1).div_euclid(MILLISECONDS_PER_SECOND)
     }
 }
 

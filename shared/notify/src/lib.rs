@@ -57,7 +57,7 @@ impl NotificationQueue {
     /// Puts an enquiry's id on the queue.
     ///
     /// # Errors
-    /// When the queue did not take it in time; the sweeper will find the enquiry.
+    /// When the queue did not take it in time. The record still says that its mail is due.
     pub async fn announce(&self, id: &EnquiryId) -> Result<(), EnqueueError> {
         let body = serde_json::to_string(&Message { enquiry_id: id.as_str() })
             .map_err(|error| EnqueueError { cause: error.to_string() })?;

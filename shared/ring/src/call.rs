@@ -181,6 +181,24 @@ mod tests {
     }
 
     #[test]
+    fn every_media_type_that_was_sent_must_be_json() {
+        let body_of = |media_types: &str| {
+            call(&format!(r#"{{"body":"x","multiValueHeaders":{{"content-type":[{media_types}]}}}}"#)).json_body()
+        };
+        assert_eq!(body_of(r#""application/json""#), Ok(b"x".to_vec()));
+        assert_eq!(body_of(r#""application/json","application/json; charset=utf-8""#), Ok(b"x".to_vec()));
+        for media_types in ["", r#""text/plain""#, r#""application/json","text/plain""#] {
+            assert_eq!(body_of(media_types), Err(Problem::UnsupportedMediaType), "{media_types}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_the_gateway_did_not_encode_right_is_no_body() {
+        let event = r#"{"body":"%%%","isBase64Encoded":true,"headers":{"content-type":"application/json"}}"#;
+        assert_eq!(call(event).json_body(), Ok(vec![]));
+    }
+
+    #[test]
     fn the_time_is_the_gateways_or_else_the_clocks() {
         let v1 = r#"{"requestContext":{"requestTimeEpoch":1782740527123}}"#;
         assert_eq!(call(v1).now, Timestamp::from_millisecond(1_782_740_527_123).unwrap());

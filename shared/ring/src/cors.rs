@@ -38,13 +38,13 @@ impl AllowedOrigins {
             }
         }
     }
+}
 
-    /// Adds the headers that a preflight carries besides.
-    pub(crate) fn add_to_preflight(headers: &mut Headers) {
-        headers.push(("access-control-allow-methods", ALLOWED_METHODS.into()));
-        headers.push(("access-control-allow-headers", ALLOWED_HEADERS.into()));
-        headers.push(("access-control-max-age", MAX_AGE_SECONDS.into()));
-    }
+/// Adds the headers that a preflight carries besides.
+pub(crate) fn add_to_preflight(headers: &mut Headers) {
+    headers.push(("access-control-allow-methods", ALLOWED_METHODS.into()));
+    headers.push(("access-control-allow-headers", ALLOWED_HEADERS.into()));
+    headers.push(("access-control-max-age", MAX_AGE_SECONDS.into()));
 }
 
 impl FromStr for AllowedOrigins {

@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_recorded_event_is_read() {
+    fn every_sample_event_is_read() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events");
         let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
         let events: Vec<_> =

@@ -10,7 +10,7 @@ use storage::StorageError;
 use crate::call::Call;
 use crate::response::Headers;
 
-/// How many clients an instance remembers to be over their quota: 1,024 of them take some 50 KiB. A flood from more
+/// How many clients an instance remembers to be over their quota: 1,024 of them take less than 50 KiB. A flood from more
 /// clients than that is counted by the table, as if there were no memory.
 const MAX_REMEMBERED: usize = 1_024;
 
@@ -56,7 +56,7 @@ impl Limiter {
     /// Counts one call with `count`, which asks the table.
     pub(crate) async fn admit<Count>(&self, call: &Call, count: Count) -> Standing
     where
-        Count: AsyncFnOnce(&Client, Timestamp) -> Result<Admission, StorageError>,
+        Count: AsyncFnOnce(&Client, Timestamp, u32) -> Result<Admission, StorageError>,
     {
         let window = Window::containing(call.now);
         let quota = |hits: u32| Quota {
@@ -67,7 +67,7 @@ impl Limiter {
         if self.remembers(&call.client, window) {
             return Standing::Refused(quota(self.limit));
         }
-        match count(&call.client, call.now).await {
+        match count(&call.client, call.now, self.limit).await {
             Ok(Admission::Admitted { hits }) => Standing::Admitted(quota(hits)),
             Ok(Admission::Refused) => {
                 self.remember(&call.client, window);
@@ -127,7 +127,8 @@ mod tests {
     async fn admit(limiter: &Limiter, call: &Call, answer: Result<Admission, StorageError>) -> (Standing, bool) {
         let asked = Cell::new(false);
         let standing = limiter
-            .admit(call, async |_: &Client, _| {
+            .admit(call, async |_: &Client, _, limit| {
+                assert_eq!(limit, 60);
                 asked.set(true);
                 answer
             })

@@ -171,10 +171,10 @@ mod tests {
 
     use super::*;
 
-    /// One of each kind, for as long as the match below holds.
-    fn every_problem() -> Vec<Problem> {
-        let (operation, cause) = ("operation", String::new());
-        let problems = vec![
+    /// One of each kind; a new one belongs here too.
+    fn every_problem() -> [Problem; 14] {
+        let (operation, cause) = ("PutItem", String::new());
+        [
             Problem::MethodNotAllowed,
             Problem::PayloadTooLarge,
             Problem::UnsupportedMediaType,
@@ -183,29 +183,24 @@ mod tests {
             Problem::InvalidSubmission(Invalid::NotAnObject),
             Problem::IdempotencyKeyReused,
             Problem::IdempotencyRequestInProgress,
-            Problem::RateLimited { seconds_to_reset: 1 },
+            Problem::RateLimited { seconds_to_reset: 42 },
             Problem::Storage(StorageError::Failed { operation, cause: cause.clone() }),
             Problem::Storage(StorageError::Unavailable { operation, cause }),
+            Problem::Storage(StorageError::NoFreeId { attempts: 8 }),
             Problem::DeadlinePassed,
             Problem::Panicked,
-        ];
-        for problem in &problems {
-            match problem {
-                Problem::MethodNotAllowed
-                | Problem::PayloadTooLarge
-                | Problem::UnsupportedMediaType
-                | Problem::InvalidIdempotencyKey
-                | Problem::MalformedJson(_)
-                | Problem::InvalidSubmission(_)
-                | Problem::IdempotencyKeyReused
-                | Problem::IdempotencyRequestInProgress
-                | Problem::RateLimited { .. }
-                | Problem::Storage(_)
-                | Problem::DeadlinePassed
-                | Problem::Panicked => {}
-            }
-        }
-        problems
+        ]
+    }
+
+    #[test]
+    fn every_problem_has_one_status_type_code_and_message() {
+        let told = every_problem().map(|problem| {
+            let answer = problem.answer();
+            let headers = answer.headers.iter().map(|(name, value)| format!("{name}: {value}\n"));
+            let headers: String = headers.collect();
+            format!("{} {} {}\n{headers}{}\n", answer.status, answer.kind, answer.code, answer.message)
+        });
+        insta::assert_snapshot!(told.join("\n"));
     }
 
     #[test]

@@ -15,12 +15,10 @@ pub(crate) type Headers = Vec<(&'static str, Cow<'static, str>)>;
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Response {
-    /// The HTTP status.
-    pub status_code: u16,
+    status_code: u16,
     #[serde(serialize_with = "as_map")]
     pub(crate) headers: Headers,
-    /// One JSON text.
-    pub body: String,
+    body: String,
     is_base64_encoded: bool,
     /// The v2 gateway of `cargo lambda watch` insists on cookies; the v1 gateway refuses keys that it does not know.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,6 +38,16 @@ pub(crate) enum Outcome {
     Preflight,
     Created(Created),
     Problem(Problem),
+}
+
+impl Outcome {
+    pub(crate) fn created(&self) -> Option<&Created> {
+        if let Self::Created(created) = self { Some(created) } else { None }
+    }
+
+    pub(crate) fn problem(&self) -> Option<&Problem> {
+        if let Self::Problem(problem) = self { Some(problem) } else { None }
+    }
 }
 
 #[derive(Serialize)]

@@ -13,7 +13,7 @@ use lambda_runtime::{LambdaEvent, Runtime, service_fn};
 use storage::StorageError;
 
 use crate::call::Call;
-use crate::cors::AllowedOrigins;
+use crate::cors::{self, AllowedOrigins};
 use crate::event::Event;
 use crate::limiter::{Limiter, Standing};
 use crate::problem::Problem;
@@ -48,7 +48,7 @@ impl Ring {
     /// where the event has no time of its own. Never fails, and writes one log line.
     pub async fn answer<Count, Handle>(&self, event: Event, clock: Timestamp, count: Count, handle: Handle) -> Response
     where
-        Count: AsyncFnOnce(&Client, Timestamp) -> Result<Admission, StorageError>,
+        Count: AsyncFnOnce(&Client, Timestamp, u32) -> Result<Admission, StorageError>,
         Handle: AsyncFnOnce(&Call) -> Result<Created, Problem>,
     {
         let started = Instant::now();
@@ -57,7 +57,7 @@ impl Ring {
         let mut response = self.envelope.wrap(&call.request_id, &outcome);
         self.origins.add_to_response(call.event.header("origin").first().copied(), &mut response.headers);
         if matches!(outcome, Outcome::Preflight) {
-            AllowedOrigins::add_to_preflight(&mut response.headers);
+            cors::add_to_preflight(&mut response.headers);
         }
         standing.add_to_response(&mut response.headers);
         response.cookies = call.event.is_v2().then_some([]);
@@ -67,7 +67,7 @@ impl Ring {
 
     async fn outcome_of<Count, Handle>(&self, call: &Call, count: Count, handle: Handle) -> (Outcome, Standing)
     where
-        Count: AsyncFnOnce(&Client, Timestamp) -> Result<Admission, StorageError>,
+        Count: AsyncFnOnce(&Client, Timestamp, u32) -> Result<Admission, StorageError>,
         Handle: AsyncFnOnce(&Call) -> Result<Created, Problem>,
     {
         if call.is_preflight() {
@@ -86,12 +86,7 @@ impl Ring {
 
     /// Writes the one line of a call: never a body, a name, an address or a key.
     fn log(&self, call: &Call, outcome: &Outcome, started: Instant) {
-        let (created, problem) = match outcome {
-            Outcome::Preflight => (None, None),
-            Outcome::Created(created) => (Some(created), None),
-            Outcome::Problem(problem) => (None, Some(problem)),
-        };
-        let answer = problem.map(Problem::answer);
+        let answer = outcome.problem().map(Problem::answer);
         let failed = answer.as_ref().is_some_and(|answer| answer.status >= 500);
         let told = match outcome {
             Outcome::Preflight => "preflight",
@@ -101,12 +96,12 @@ impl Ring {
             Outcome::Problem(_) => "refused",
         };
         // The cause of a refusal may quote the caller; the cause of a failure of ours never does.
-        let cause = problem.filter(|_| failed).map(tracing::field::display);
+        let cause = outcome.problem().filter(|_| failed).map(tracing::field::display);
         tracing::info!(
             request_id = call.request_id.as_str(),
             gateway_request_id = call.event.gateway_request_id(),
             gateway_extended_request_id = call.event.gateway_extended_request_id(),
-            enquiry_id = created.map(|created| created.id.as_str()),
+            enquiry_id = outcome.created().map(|created| created.id.as_str()),
             form = call.subject().map(|subject| subject.form.as_str()),
             dept = call.subject().and_then(|subject| subject.dept).map(domain::Dept::as_str),
             outcome = told,

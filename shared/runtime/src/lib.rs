@@ -8,5 +8,5 @@ mod sdk;
 mod variables;
 
 pub use logs::{json_lines, write_logs_as_json};
-pub use sdk::{SdkBudgets, SdkSetupError, sdk_config};
+pub use sdk::{SdkSetupError, sdk_config};
 pub use variables::{VariableError, Variables};

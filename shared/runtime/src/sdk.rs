@@ -27,17 +27,6 @@ const FIRST_RETRY_AFTER: Duration = Duration::from_millis(50);
 const POOL_IDLE: Duration = Duration::from_secs(50);
 const ATTEMPTS: u32 = 3;
 
-/// How long a call to AWS may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SdkBudgets {
-    /// To open a connection: `CONNECT_TIMEOUT_MS`, by default 1,000.
-    pub connect: Duration,
-    /// For one attempt: `ATTEMPT_TIMEOUT_MS`, by default 800.
-    pub attempt: Duration,
-    /// For a call with all of its attempts: `OPERATION_TIMEOUT_MS`, by default 2,000.
-    pub operation: Duration,
-}
-
 /// The SDK cannot be configured.
 #[derive(Debug, thiserror::Error)]
 pub enum SdkSetupError {
@@ -54,28 +43,15 @@ pub enum SdkSetupError {
     },
 }
 
-impl SdkBudgets {
-    /// The budgets of this environment.
-    ///
-    /// # Errors
-    /// When a variable is bad.
-    pub fn from_variables(variables: &Variables) -> Result<Self, VariableError> {
-        Ok(Self {
-            connect: variables.milliseconds_or("CONNECT_TIMEOUT_MS", Duration::from_secs(1))?,
-            attempt: variables.milliseconds_or("ATTEMPT_TIMEOUT_MS", Duration::from_millis(800))?,
-            operation: variables.milliseconds_or("OPERATION_TIMEOUT_MS", Duration::from_secs(2))?,
-        })
-    }
-}
-
 /// The configuration that all clients of a function share, their connections with it: region and credentials from
-/// Lambda's own variables, budgets from ours, and `AWS_ENDPOINT_URL` for a local AWS.
+/// Lambda's own variables, and `AWS_ENDPOINT_URL` for a local AWS. How long calls may take is ours to say, in milliseconds:
+/// `CONNECT_TIMEOUT_MS` for a connection (1,000), `ATTEMPT_TIMEOUT_MS` for one attempt (800), `OPERATION_TIMEOUT_MS` for a
+/// call with all of its attempts (2,000).
 ///
 /// # Errors
 /// When a variable is missing or bad, or the root certificates are.
 pub fn sdk_config(variables: &Variables) -> Result<SdkConfig, SdkSetupError> {
     let endpoint: Option<String> = variables.optional("AWS_ENDPOINT_URL")?;
-    let budgets = SdkBudgets::from_variables(variables)?;
     let credentials = Credentials::new(
         variables.required::<String>("AWS_ACCESS_KEY_ID")?,
         variables.required::<String>("AWS_SECRET_ACCESS_KEY")?,
@@ -84,9 +60,9 @@ pub fn sdk_config(variables: &Variables) -> Result<SdkConfig, SdkSetupError> {
         "environment",
     );
     let timeouts = TimeoutConfig::builder()
-        .connect_timeout(budgets.connect)
-        .operation_attempt_timeout(budgets.attempt)
-        .operation_timeout(budgets.operation)
+        .connect_timeout(variables.milliseconds_or("CONNECT_TIMEOUT_MS", Duration::from_secs(1))?)
+        .operation_attempt_timeout(variables.milliseconds_or("ATTEMPT_TIMEOUT_MS", Duration::from_millis(800))?)
+        .operation_timeout(variables.milliseconds_or("OPERATION_TIMEOUT_MS", Duration::from_secs(2))?)
         .build();
     let is_plain_http = endpoint.as_ref().is_some_and(|url| url.starts_with("http://"));
     let http_client = if is_plain_http { plain_http_client() } else { https_client(variables)? };

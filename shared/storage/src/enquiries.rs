@@ -29,7 +29,7 @@ const MAX_CONFLICTS: u32 = 3;
 const CONFLICT_PAUSE: Duration = Duration::from_millis(25);
 /// The partitions of the index `mail-due`, so that no one of them takes all writes.
 const MAIL_DUE_SHARDS: u8 = 16;
-/// When the sweeper takes an enquiry for forgotten: the queue has had ample time by then.
+/// When the sweeper will take an enquiry for forgotten: the queue has had ample time by then.
 const MAIL_DUE_AFTER: SignedDuration = SignedDuration::from_secs(60);
 
 /// Where enquiries are recorded, each once.
@@ -133,7 +133,7 @@ impl Enquiries {
         let Err(error) = written else { return Ok(Attempt::Settled(Recorded::New(id.clone()))) };
         match error.as_service_error() {
             Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-                explain(cancelled.cancellation_reasons(), id, enquiry)
+                self.explain(cancelled.cancellation_reasons(), id, enquiry)
             }
             // The SDK has retried it already.
             Some(TransactWriteItemsError::TransactionInProgressException(_)) => {
@@ -151,22 +151,27 @@ impl Enquiries {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build()
     }
-}
 
-/// Why a transaction was cancelled. Its reasons stand in the order of its items: the enquiry, then the key.
-fn explain(reasons: &[CancellationReason], id: &EnquiryId, enquiry: &Enquiry) -> Result<Attempt, StorageError> {
-    let failed = |item: usize, code: &str| reasons.get(item).filter(|reason| reason.code() == Some(code));
-    if let Some(taken) = failed(1, "ConditionalCheckFailed") {
-        return IdempotencyRecords::taken_by(taken.item(), enquiry).map(Attempt::Settled);
+    /// Why a transaction was cancelled. Its reasons stand in the order of its items: the enquiry, then the key.
+    fn explain(
+        &self,
+        reasons: &[CancellationReason],
+        id: &EnquiryId,
+        enquiry: &Enquiry,
+    ) -> Result<Attempt, StorageError> {
+        let failed = |item: usize, code: &str| reasons.get(item).filter(|reason| reason.code() == Some(code));
+        if let Some(taken) = failed(1, "ConditionalCheckFailed") {
+            return self.idempotency.taken_by(taken.item(), enquiry).map(Attempt::Settled);
+        }
+        if let Some(taken) = failed(0, "ConditionalCheckFailed") {
+            return Ok(id_taken_by(taken.item(), id, enquiry));
+        }
+        if failed(0, "TransactionConflict").or(failed(1, "TransactionConflict")).is_some() {
+            return Ok(Attempt::Conflict);
+        }
+        let code = reasons.iter().filter_map(CancellationReason::code).find(|code| *code != "None");
+        Err(StorageError::of_reason(TRANSACTION, code.unwrap_or("cancelled without a reason")))
     }
-    if let Some(taken) = failed(0, "ConditionalCheckFailed") {
-        return Ok(id_taken_by(taken.item(), id, enquiry));
-    }
-    if failed(0, "TransactionConflict").or(failed(1, "TransactionConflict")).is_some() {
-        return Ok(Attempt::Conflict);
-    }
-    let code = reasons.iter().filter_map(CancellationReason::code).find(|code| *code != "None");
-    Err(StorageError::of_reason(TRANSACTION, code.unwrap_or("cancelled without a reason")))
 }
 
 /// The id is taken: by this very call, whose first answer was lost, or by another enquiry.
@@ -205,7 +210,7 @@ fn to_item(id: &EnquiryId, enquiry: &Enquiry) -> HashMap<String, AttributeValue>
     item
 }
 
-/// Spreads enquiries evenly over the shards: an id ends in a random character.
+/// Spreads enquiries over the shards: the sum over an id's random characters is even to 0.2 %.
 fn mail_due_shard(id: &EnquiryId) -> u8 {
     id.as_str().bytes().fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte)) % MAIL_DUE_SHARDS
 }

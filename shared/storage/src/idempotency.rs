@@ -34,7 +34,7 @@ impl IdempotencyRecords {
         Put::builder()
             .table_name(&self.table)
             .item("key", AttributeValue::S(self.pepper.idempotency_record_key(self.route, key)))
-            .item("fingerprint", AttributeValue::S(Fingerprint::of(&enquiry.submission).to_hex()))
+            .item("fingerprint", AttributeValue::S(self.fingerprint_of(enquiry)))
             .item("enquiry_id", AttributeValue::S(id.to_string()))
             .item("request_id", AttributeValue::S(enquiry.request_id.to_string()))
             .item("created_at", AttributeValue::S(timestamp_text(enquiry.created_at)))
@@ -46,8 +46,13 @@ impl IdempotencyRecords {
             .build()
     }
 
+    fn fingerprint_of(&self, enquiry: &Enquiry) -> String {
+        self.pepper.peppered(Fingerprint::of(&enquiry.submission))
+    }
+
     /// What it means that the key is taken by `record`.
     pub(crate) fn taken_by(
+        &self,
         record: Option<&HashMap<String, AttributeValue>>,
         enquiry: &Enquiry,
     ) -> Result<Recorded, StorageError> {
@@ -62,7 +67,7 @@ impl IdempotencyRecords {
         if text("request_id")? == enquiry.request_id.as_str() {
             return Ok(Recorded::New(id));
         }
-        if *text("fingerprint")? != Fingerprint::of(&enquiry.submission).to_hex() {
+        if *text("fingerprint")? != self.fingerprint_of(enquiry) {
             return Ok(Recorded::KeyReused);
         }
         Ok(Recorded::Replayed(id))

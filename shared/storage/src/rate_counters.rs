@@ -27,23 +27,22 @@ pub struct RateCounters {
     client: DynamoDb,
     table: String,
     pepper: Pepper,
-    limit: u32,
 }
 
 impl RateCounters {
-    /// Counters in `table` that admit `limit` requests a window.
+    /// The counters in `table`.
     #[must_use]
-    pub fn new(sdk: &SdkConfig, table: String, pepper: Pepper, limit: u32) -> Self {
+    pub fn new(sdk: &SdkConfig, table: String, pepper: Pepper) -> Self {
         // Not idempotent: an ADD that is retried counts twice.
         let config = Builder::from(sdk).retry_config(RetryConfig::disabled()).build();
-        Self { client: DynamoDb::from_conf(config), table, pepper, limit }
+        Self { client: DynamoDb::from_conf(config), table, pepper }
     }
 
-    /// Counts one request of `client` at `now`, unless its quota is used up. One call, one attempt.
+    /// Counts one request of `client` at `now`, unless it has made `limit` of them in this window. One call, one attempt.
     ///
     /// # Errors
     /// When the table could not count; whether the request goes on is the caller's choice.
-    pub async fn count(&self, client: &Client, now: Timestamp) -> Result<Admission, StorageError> {
+    pub async fn count(&self, client: &Client, now: Timestamp, limit: u32) -> Result<Admission, StorageError> {
         let window = Window::containing(now);
         let key = format!("{}#{}", self.pepper.client_key(client, now), window.start_second());
         let expires_at = window.end_second() + KEPT_AFTER_WINDOW_SECONDS;
@@ -54,7 +53,7 @@ impl RateCounters {
             .key("client_window", AttributeValue::S(key))
             .condition_expression(COUNT_IF)
             .update_expression(COUNT)
-            .expression_attribute_values(":limit", AttributeValue::N(self.limit.to_string()))
+            .expression_attribute_values(":limit", AttributeValue::N(limit.to_string()))
             .expression_attribute_values(":expires_at", AttributeValue::N(expires_at.to_string()))
             .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
             .return_values(ReturnValue::UpdatedNew)

@@ -114,8 +114,8 @@ impl Reply {
     }
 }
 
-/// A recorded event, by its file's name.
-fn recorded(name: &str) -> Value {
+/// A sample event, by its file's name.
+fn sample(name: &str) -> Value {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events").join(name).with_extension("json");
     serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
 }
@@ -128,11 +128,11 @@ fn body_of(event: &Value) -> Value {
 }
 
 fn without_key() -> Value {
-    recorded("rest-v1-contact-us")
+    sample("rest-v1-contact-us")
 }
 
 fn with_key() -> Value {
-    recorded("rest-v1-hardship-idempotency-key")
+    sample("rest-v1-hardship-idempotency-key")
 }
 
 fn condition_failed(item: &Value) -> Value {
@@ -191,7 +191,7 @@ mod calls {
             ("rest-v1-many-violations", 422),
         ] {
             let app = App::new();
-            assert_eq!(app.send(recorded(event)).await.status, status, "{event}");
+            assert_eq!(app.send(sample(event)).await.status, status, "{event}");
             assert_eq!(app.aws.operations(), ["UpdateItem"], "{event}");
         }
     }
@@ -200,7 +200,7 @@ mod calls {
     async fn a_preflight_makes_no_call() {
         for event in ["rest-v1-preflight", "http-v2-preflight"] {
             let app = App::new();
-            let reply = app.send(recorded(event)).await;
+            let reply = app.send(sample(event)).await;
             assert_eq!((reply.status, reply.headers.get("ratelimit")), (200, None));
             assert_eq!(app.aws.operations(), [""; 0]);
         }
@@ -243,7 +243,7 @@ mod calls {
     }
 
     #[tokio::test]
-    async fn every_recorded_event_is_answered() {
+    async fn every_sample_event_is_answered() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events");
         for file in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
             if file.extension().is_none_or(|extension| extension != "json") {
@@ -260,14 +260,14 @@ mod calls {
                 "many-violations" | "no-consent" => 422,
                 _ => 201,
             };
-            assert_eq!(App::new().send(recorded(name)).await.status, status, "{name}");
+            assert_eq!(App::new().send(sample(name)).await.status, status, "{name}");
         }
     }
 
     #[tokio::test]
     async fn a_v2_event_is_answered_with_the_key_that_its_gateway_insists_on() {
         for (event, cookies) in [("http-v2-contact-us", Some(json!([]))), ("rest-v1-contact-us", None)] {
-            let event = serde_json::from_value(recorded(event)).unwrap();
+            let event = serde_json::from_value(sample(event)).unwrap();
             let response = App::new().state.answer(event, Timestamp::UNIX_EPOCH).await;
             assert_eq!(serde_json::to_value(response).unwrap().get("cookies"), cookies.as_ref());
         }
@@ -532,7 +532,7 @@ mod faults {
 
     #[tokio::test]
     async fn a_panic_is_a_500_in_the_envelope_and_the_next_request_is_answered() {
-        for operation in ["UpdateItem", "PutItem", "SendMessage"] {
+        for operation in ["UpdateItem", "PutItem"] {
             let app = App::new();
             app.aws.answers(operation, [Answer::Panics, default_answer(operation)]);
             let reply = app.send(without_key()).await;
@@ -582,7 +582,7 @@ mod faults {
     #[tokio::test(start_paused = true)]
     async fn a_queue_that_fails_changes_nothing_in_the_answer() {
         let denied = Answer::Json(403, json!({ "__type": "com.amazonaws.sqs#AccessDenied" }));
-        for answer in [Answer::Lost, Answer::Hangs, Answer::Json(500, json!({})), denied] {
+        for answer in [Answer::Lost, Answer::Hangs, Answer::Panics, Answer::Json(500, json!({})), denied] {
             let app = App::new();
             app.aws.answers("SendMessage", [answer]);
             let started = tokio::time::Instant::now();
@@ -623,7 +623,7 @@ mod cors {
                 ("https://apply.example.com", Some(&json!("https://apply.example.com"))),
                 ("https://www.example.com.example.net", None),
             ] {
-                let mut event = recorded(event);
+                let mut event = sample(event);
                 event["multiValueHeaders"]["Origin"] = json!([origin]);
                 event["multiValueHeaders"].as_object_mut().unwrap().remove("origin");
                 let reply = app.send(event).await;
@@ -669,7 +669,7 @@ mod logs {
         let app = App::new();
         app.aws.answers("TransactWriteItems", [Answer::Made(400, record_of_another_call)]);
         app.aws.answers("PutItem", [dynamodb_error(400, "AccessDeniedException", &json!({}))]);
-        let events = [recorded("rest-v1-no-consent"), with_key(), recorded("rest-v1-preflight"), without_key()];
+        let events = [sample("rest-v1-no-consent"), with_key(), sample("rest-v1-preflight"), without_key()];
         let (_, lines, _) = lines_of(&app, events).await;
         let told: Vec<_> =
             lines.iter().map(|line| (line["outcome"].as_str().unwrap(), line["code"].as_str())).collect();
@@ -711,7 +711,7 @@ mod logs {
         app.aws.answers("PutItem", [Answer::Panics, Answer::Hangs, Answer::Lost, Answer::Json(200, json!({}))]);
         app.aws.answers("TransactWriteItems", [dynamodb_error(400, "ValidationException", &json!({})), Answer::Lost]);
         let events =
-            [without_key(), without_key(), without_key(), with_key(), with_key(), recorded("rest-v1-many-violations")];
+            [without_key(), without_key(), without_key(), with_key(), with_key(), sample("rest-v1-many-violations")];
         let secrets: Vec<_> = events.iter().flat_map(personal_data_of).collect();
         assert!(secrets.len() > 10);
         let (_, lines, text) = lines_of(&app, events).await;
