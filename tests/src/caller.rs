@@ -28,12 +28,6 @@ pub struct Call<'stack> {
 }
 
 impl<'stack> Caller<'stack> {
-    /// Its address, as the gateway sees it.
-    #[must_use]
-    pub fn address(&self) -> &str {
-        &self.address
-    }
-
     /// A POST of this body to the enquiries, as JSON.
     #[must_use]
     pub fn post(&self, body: impl Into<Vec<u8>>) -> Call<'stack> {

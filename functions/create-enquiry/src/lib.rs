@@ -2,12 +2,10 @@
 
 mod config;
 
-use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use aws_types::SdkConfig;
 use domain::{Enquiry, EnquiryId, Environment};
-use futures_util::FutureExt;
 use jiff::Timestamp;
 use notify::NotificationQueue;
 use ring::{Call, Created, Event, Problem, Response, Ring};
@@ -92,10 +90,10 @@ impl State {
     /// Best effort: the record knows that its mail is due, so a message that is lost only delays it. Not even a panic may
     /// turn the answer into another: the enquiry is recorded.
     async fn announce(&self, id: &EnquiryId, call: &Call) {
-        let cause = match AssertUnwindSafe(self.queue.announce(id)).catch_unwind().await {
+        let cause = match ring::guarded(self.queue.announce(id)).await {
             Ok(Ok(())) => return,
             Ok(Err(error)) => error.to_string(),
-            Err(_panic) => "panic".to_owned(),
+            Err(panicked) => panicked.to_string(),
         };
         let (request_id, enquiry_id) = (call.request_id.as_str(), id.as_str());
         tracing::warn!(event = "enqueue_failed", request_id, enquiry_id, cause);

@@ -8,6 +8,7 @@ use idna::uts46::{DnsLength, Hyphens, Uts46};
 
 /// The longest address, in bytes: RFC 5321 section 4.5.3.1.3 less its angle brackets.
 const MAX_ADDRESS_BYTES: usize = 254;
+
 /// An address that mail can be sent to (contract, E-mail): an unquoted ASCII local part, and a domain of two or more
 /// labels, which may be international.
 #[derive(Clone, PartialEq, Eq)]

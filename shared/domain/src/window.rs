@@ -2,8 +2,6 @@
 
 use jiff::Timestamp;
 
-/// How long a window is, in seconds (contract, Rate limit).
-const WINDOW_SECONDS: i64 = 60;
 const MILLISECONDS_PER_SECOND: i64 = 1_000;
 
 /// One minute of the epoch, the unit in which a client's requests are counted.
@@ -27,14 +25,14 @@ pub enum Admission {
 }
 
 impl Window {
-    /// How long each window is, in seconds.
-    pub const SECONDS: i64 = WINDOW_SECONDS;
+    /// How long each window is, in seconds (contract, Rate limit).
+    pub const SECONDS: i64 = 60;
 
     /// The window that `now` lies in.
     #[must_use]
     pub fn containing(now: Timestamp) -> Self {
-        let minute = now.as_millisecond().div_euclid(WINDOW_SECONDS * MILLISECONDS_PER_SECOND);
-        Self { start_second: minute * WINDOW_SECONDS }
+        let minute = now.as_millisecond().div_euclid(Self::SECONDS * MILLISECONDS_PER_SECOND);
+        Self { start_second: minute * Self::SECONDS }
     }
 
     /// When it starts, in seconds of the epoch.
@@ -46,7 +44,7 @@ impl Window {
     /// When the next one starts, in seconds of the epoch.
     #[must_use]
     pub fn end_second(self) -> i64 {
-        self.start_second + WINDOW_SECONDS
+        self.start_second + Self::SECONDS
     }
 
     /// How long a client at `now`, in this window, has to wait for the next, in whole seconds from 1 to 60.

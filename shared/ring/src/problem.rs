@@ -47,8 +47,8 @@ pub enum Problem {
     /// The handler did not answer within its deadline.
     #[error("the handler's deadline passed")]
     DeadlinePassed,
-    /// The handler panicked; where, another log line says.
-    #[error("the handler panicked")]
+    /// Something panicked; where, another log line says.
+    #[error("panic")]
     Panicked,
 }
 

@@ -121,7 +121,7 @@ impl Enquiries {
     ) -> Result<Attempt, StorageError> {
         let built = |put: Result<Put, BuildError>| {
             put.map(|put| TransactWriteItem::builder().put(put).build())
-                .map_err(|_| StorageError::unreadable(TRANSACTION, "item"))
+                .map_err(|_| StorageError::unbuildable(TRANSACTION))
         };
         let written = self
             .client
@@ -212,7 +212,7 @@ fn to_item(id: &EnquiryId, enquiry: &Enquiry) -> HashMap<String, AttributeValue>
 
 /// Spreads enquiries over the shards: the sum over an id's random characters is even to 0.2 %.
 fn mail_due_shard(id: &EnquiryId) -> u8 {
-    id.as_str().bytes().fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte)) % MAIL_DUE_SHARDS
+    id.as_str().bytes().fold(0, u8::wrapping_add) % MAIL_DUE_SHARDS
 }
 
 /// RFC 3339 in UTC with milliseconds, which sorts as text.

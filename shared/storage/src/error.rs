@@ -47,6 +47,10 @@ impl StorageError {
         Self::Failed { operation, cause: format!("the item has no readable {attribute}") }
     }
 
+    pub(crate) fn unbuildable(operation: &'static str) -> Self {
+        Self::Failed { operation, cause: "the request could not be built".to_owned() }
+    }
+
     pub(crate) fn of<E: ProvideErrorMetadata>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> Self {
         let status = error.raw_response().map(|response| response.status().as_u16());
         let request_id = error.raw_response().and_then(|response| response.request_id()).unwrap_or("none");
@@ -59,23 +63,22 @@ impl StorageError {
             SdkError::ServiceError(service) => {
                 let code = service.err().code().unwrap_or("no code");
                 let cause = format!("{code} (AWS request id {request_id})");
-                if OVERLOADED.contains(&code) || status.is_some_and(|status| status >= 500) {
-                    Self::Unavailable { operation, cause }
-                } else {
-                    Self::Failed { operation, cause }
-                }
+                Self::judged(operation, cause, is_overload(code) || status.is_some_and(|status| status >= 500))
             }
-            _ => Self::Failed { operation, cause: "the request could not be built".to_owned() },
+            _ => Self::unbuildable(operation),
         }
     }
 
     /// An error for one code among the reasons of a cancelled transaction.
     pub(crate) fn of_reason(operation: &'static str, code: &str) -> Self {
-        let cause = code.to_owned();
-        if OVERLOADED.contains(&code) {
-            Self::Unavailable { operation, cause }
-        } else {
-            Self::Failed { operation, cause }
-        }
+        Self::judged(operation, code.to_owned(), is_overload(code))
     }
+
+    fn judged(operation: &'static str, cause: String, may_pass: bool) -> Self {
+        if may_pass { Self::Unavailable { operation, cause } } else { Self::Failed { operation, cause } }
+    }
+}
+
+fn is_overload(code: &str) -> bool {
+    OVERLOADED.contains(&code)
 }
