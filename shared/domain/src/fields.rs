@@ -18,6 +18,11 @@ pub(crate) const MAX_FIELD_NAME_BYTES: usize = 128;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Fields(Vec<(String, FieldValue)>);
 
+/// The text is not what [`Fields::to_json`] writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no stored fields")]
+pub struct UnreadableFields;
+
 /// The value of a field.
 #[derive(Clone, PartialEq, Eq)]
 enum FieldValue {
@@ -69,6 +74,31 @@ impl Fields {
         compact_object(&self.0.iter().collect::<Vec<_>>())
     }
 
+    /// Takes the fields of a record. The contract's rules have been applied already, as they were when it was written, and are
+    /// not applied again: whatever was accepted is mailed.
+    ///
+    /// # Errors
+    /// When the text is no JSON object of strings, numbers and booleans.
+    pub fn from_json(stored: &str) -> Result<Self, UnreadableFields> {
+        let Ok(Json::Object(members)) = Json::parse(stored.as_bytes()) else { return Err(UnreadableFields) };
+        let fields = members.into_iter().map(|(name, value)| {
+            FieldValue::parse(&value).map(|value| (name.into_owned(), value)).ok_or(UnreadableFields)
+        });
+        fields.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The name of each field and its value as text, in the order sent: numbers digit for digit, booleans as in JSON.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_text()))
+    }
+
+    /// Where the enquirer wants to be answered, if the fields hold an address that mail can be sent to.
+    #[must_use]
+    pub fn email(&self) -> Option<EmailAddress> {
+        let (_, value) = self.0.iter().find(|(name, _)| name == "email")?;
+        if let FieldValue::Text(text) = value { EmailAddress::parse(text).ok() } else { None }
+    }
+
     /// The same with the names sorted by their bytes: what the fingerprint is taken of.
     pub(crate) fn to_sorted_json(&self) -> String {
         let mut sorted: Vec<_> = self.0.iter().collect();
@@ -84,6 +114,14 @@ impl FieldValue {
             Json::Number(digits) => Some(Self::Number((*digits).to_owned())),
             Json::Bool(value) => Some(Self::Bool(*value)),
             Json::Null | Json::Array(_) | Json::Object(_) => None,
+        }
+    }
+
+    fn as_text(&self) -> &str {
+        match self {
+            Self::Text(text) | Self::Number(text) => text,
+            Self::Bool(true) => "true",
+            Self::Bool(false) => "false",
         }
     }
 
@@ -118,4 +156,51 @@ fn is_consent(value: &Json<'_>) -> bool {
 fn compact_object(fields: &[&(String, FieldValue)]) -> String {
     let members = fields.iter().map(|(name, value)| (Cow::Borrowed(name.as_str()), value.as_json()));
     Json::Object(members.collect()).to_compact()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stored_fields_are_read_back_as_they_were_written() {
+        let stored =
+            r#"{"z":"a\n\"b\"","n":1.10,"long":123456789012345678901234567890,"yes":true,"no":false,"e":1e999}"#;
+        let fields = Fields::from_json(stored).unwrap();
+        assert_eq!(fields.to_json(), stored);
+        let entries: Vec<_> = fields.entries().collect();
+        assert_eq!(
+            entries,
+            [
+                ("z", "a\n\"b\""),
+                ("n", "1.10"),
+                ("long", "123456789012345678901234567890"),
+                ("yes", "true"),
+                ("no", "false"),
+                ("e", "1e999"),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_we_never_wrote_is_not_read() {
+        for stored in ["", "[]", "null", r#"{"a":null}"#, r#"{"a":{}}"#, r#"{"a":1"#] {
+            assert_eq!(Fields::from_json(stored), Err(UnreadableFields), "{stored}");
+        }
+    }
+
+    #[test]
+    fn an_address_to_answer_is_one_that_mail_can_be_sent_to() {
+        let email = |json: &str| Fields::from_json(json).unwrap().email().map(|email| email.as_ascii().to_owned());
+        assert_eq!(email(r#"{"a":"b","email":"jordan@example.com"}"#).as_deref(), Some("jordan@example.com"));
+        for none in [
+            r#"{"a":"b"}"#,
+            r#"{"email":1}"#,
+            r#"{"email":""}"#,
+            r#"{"email":"Jordan <jordan@example.com>"}"#,
+            r#"{"email":"jordan@example.com\r\nBcc: all@example.com"}"#,
+        ] {
+            assert_eq!(email(none), None, "{none}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! What was sent, once it is known to be valid.
 
 use std::fmt;
+use std::str::FromStr;
 
 use crate::fields::Fields;
 use crate::json::Json;
@@ -12,6 +13,16 @@ pub(crate) const MAX_FORM_BYTES: usize = 64;
 /// The key of a form: 1 to 64 of `[a-z0-9_-]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Form(String);
+
+/// The text is no form's key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no form key")]
+pub struct InvalidForm;
+
+/// The text is no department's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no department")]
+pub struct UnknownDept;
 
 /// The department that an enquiry asks for; without one it goes to the general inbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,13 +104,7 @@ fn absences(document: &Json<'_>) -> Vec<Violation> {
 
 impl Form {
     fn parse(sent: &Json<'_>) -> Result<Self, Vec<Violation>> {
-        let is_slug = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
-        match sent {
-            Json::String(text) if (1..=MAX_FORM_BYTES).contains(&text.len()) && text.bytes().all(is_slug) => {
-                Ok(Self(text.clone().into_owned()))
-            }
-            _ => Err(vec![Violation::new(ViolationCode::InvalidForm, "form")]),
-        }
+        parse_text(sent).ok_or_else(|| vec![Violation::new(ViolationCode::InvalidForm, "form")])
     }
 
     /// The key as it was sent.
@@ -113,10 +118,7 @@ impl Dept {
     const ALL: [Self; 4] = [Self::Support, Self::Payments, Self::Hardship, Self::Complaints];
 
     fn parse(sent: &Json<'_>) -> Result<Self, Vec<Violation>> {
-        Self::ALL
-            .into_iter()
-            .find(|dept| matches!(sent, Json::String(text) if text == dept.as_str()))
-            .ok_or_else(|| vec![Violation::new(ViolationCode::InvalidDept, "dept")])
+        parse_text(sent).ok_or_else(|| vec![Violation::new(ViolationCode::InvalidDept, "dept")])
     }
 
     /// The department as it stands on the wire.
@@ -128,6 +130,32 @@ impl Dept {
             Self::Hardship => "hardship",
             Self::Complaints => "complaints",
         }
+    }
+}
+
+impl FromStr for Form {
+    type Err = InvalidForm;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_slug = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
+        let valid = (1..=MAX_FORM_BYTES).contains(&text.len()) && text.bytes().all(is_slug);
+        if valid { Ok(Self(text.to_owned())) } else { Err(InvalidForm) }
+    }
+}
+
+impl FromStr for Dept {
+    type Err = UnknownDept;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|dept| dept.as_str() == text).ok_or(UnknownDept)
+    }
+}
+
+/// A string that is what it should be.
+fn parse_text<T: FromStr>(sent: &Json<'_>) -> Option<T> {
+    match sent {
+        Json::String(text) => text.parse().ok(),
+        _ => None,
     }
 }
 

@@ -1,0 +1,108 @@
+//! The rules of an enquiry's notification: how long a claim holds, when to try again, when to give up, and what may become of
+//! the mail.
+
+use std::fmt;
+
+use jiff::SignedDuration;
+
+use crate::random::random_text;
+
+const LEASE_ALPHABET: &[u8; 16] = b"0123456789abcdef";
+const LEASE_CHARACTERS: usize = 16;
+
+/// How long a claim holds. Longer than the function that claims may run (30 s), so that no mail is ever sent under a lease
+/// that is over.
+pub const LEASE: SignedDuration = SignedDuration::from_secs(60);
+/// When the sweeper takes what was put on the queue for lost: a mailer that works has long claimed it by then.
+pub const DUE_AFTER_ENQUEUE: SignedDuration = SignedDuration::from_secs(60);
+/// The same for what the sweeper put there itself, which may be a backlog that takes a while to work off.
+pub const DUE_AFTER_REQUEUE: SignedDuration = SignedDuration::from_secs(120);
+/// What is still not mailed after this long is given up; an alarm says so.
+pub const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(72);
+
+/// The wait after the first attempt; each further one doubles it.
+const FIRST_RETRY_AFTER: SignedDuration = SignedDuration::from_secs(60);
+/// No wait is longer.
+const RETRY_AFTER_AT_MOST: SignedDuration = SignedDuration::from_mins(15);
+
+/// Who holds a claim. A claim whose answer was lost is recognised by it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaseId(String);
+
+/// What became of a mail after SES took it (SES developer guide, event publishing). A later one in this order replaces an
+/// earlier one and never the other way round, for events arrive in any order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Delivery {
+    /// The inbox's server took it.
+    Delivered,
+    /// Someone at the inbox called it spam.
+    Complained,
+    /// The inbox's server refused it for good.
+    Bounced,
+    /// SES found a virus in it and sent nothing.
+    Rejected,
+}
+
+impl LeaseId {
+    /// A new id from the system's random source.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(random_text("", LEASE_CHARACTERS, LEASE_ALPHABET))
+    }
+
+    /// The id as it is stored.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Delivery {
+    /// All of them, in their order.
+    pub const ALL: [Self; 4] = [Self::Delivered, Self::Complained, Self::Bounced, Self::Rejected];
+
+    /// The word that the record holds.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Complained => "complained",
+            Self::Bounced => "bounced",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+impl fmt::Display for Delivery {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// How long to wait after so many attempts: one minute, doubled each time, at most a quarter of an hour. `share`, from 0 to
+/// 1, takes away up to half of it, so that a backlog does not come back all at once.
+#[must_use]
+pub fn retry_after(attempts: u32, share: f64) -> SignedDuration {
+    let doublings = attempts.saturating_sub(1).min(4);
+    let longest = (FIRST_RETRY_AFTER * (1 << doublings)).min(RETRY_AFTER_AT_MOST);
+    longest.mul_f64(1.0 - share.clamp(0.0, 1.0) / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_doubles_from_a_minute_to_a_quarter_of_an_hour() {
+        for (attempts, seconds) in [(0, 60), (1, 60), (2, 120), (3, 240), (4, 480), (5, 900), (6, 900), (u32::MAX, 900)]
+        {
+            assert_eq!(retry_after(attempts, 0.0), SignedDuration::from_secs(seconds), "{attempts}");
+            assert_eq!(retry_after(attempts, 1.0), SignedDuration::from_secs(seconds) / 2, "{attempts}");
+        }
+    }
+
+    #[test]
+    fn a_mail_moves_from_delivered_towards_what_is_worse() {
+        assert!(Delivery::ALL.is_sorted());
+    }
+}
