@@ -1,6 +1,5 @@
 //! The table `enquiries`: the record that is the truth.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client as DynamoDb;
@@ -11,12 +10,13 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
 use aws_types::SdkConfig;
+use domain::notification::DUE_AFTER_ENQUEUE;
 use domain::{Enquiry, EnquiryId, IdempotencyKey, STATUS_NEW};
-use jiff::fmt::temporal::DateTimePrinter;
-use jiff::{SignedDuration, Timestamp};
 
+use crate::attributes::{Item, text, text_of, time, timeline_entry};
 use crate::error::StorageError;
 use crate::idempotency::IdempotencyRecords;
+use crate::notifications::{PENDING, mail_due_shard};
 
 const PUT: &str = "PutItem enquiries";
 const TRANSACTION: &str = "TransactWriteItems enquiries, idempotency";
@@ -27,10 +27,6 @@ const MAX_IDS: u32 = 8;
 const MAX_CONFLICTS: u32 = 3;
 /// The shortest pause after such a meeting; the longest is twice as long.
 const CONFLICT_PAUSE: Duration = Duration::from_millis(25);
-/// The partitions of the index `mail-due`, so that no one of them takes all writes.
-const MAIL_DUE_SHARDS: u8 = 16;
-/// When the sweeper will take an enquiry for forgotten: the queue has had ample time by then.
-const MAIL_DUE_AFTER: SignedDuration = SignedDuration::from_secs(60);
 
 /// Where enquiries are recorded, each once.
 #[derive(Clone, Debug)]
@@ -175,8 +171,8 @@ impl Enquiries {
 }
 
 /// The id is taken: by this very call, whose first answer was lost, or by another enquiry.
-fn id_taken_by(item: Option<&HashMap<String, AttributeValue>>, id: &EnquiryId, enquiry: &Enquiry) -> Attempt {
-    let request_id = item.and_then(|item| item.get("request_id")?.as_s().ok());
+fn id_taken_by(item: Option<&Item>, id: &EnquiryId, enquiry: &Enquiry) -> Attempt {
+    let request_id = item.and_then(|item| text_of(item, "request_id"));
     if request_id.is_some_and(|request_id| request_id == enquiry.request_id.as_str()) {
         Attempt::Settled(Recorded::New(id.clone()))
     } else {
@@ -185,62 +181,34 @@ fn id_taken_by(item: Option<&HashMap<String, AttributeValue>>, id: &EnquiryId, e
 }
 
 /// The enquiry as an item. Its fields are one JSON text: a DynamoDB map loses their order, its numbers lose digits.
-fn to_item(id: &EnquiryId, enquiry: &Enquiry) -> HashMap<String, AttributeValue> {
+fn to_item(id: &EnquiryId, enquiry: &Enquiry) -> Item {
     let submission = &enquiry.submission;
-    let due_at = enquiry.created_at.saturating_add(MAIL_DUE_AFTER).unwrap_or(enquiry.created_at);
-    let mut item = HashMap::from(
+    let due_at = enquiry.created_at.saturating_add(DUE_AFTER_ENQUEUE).unwrap_or(enquiry.created_at);
+    let recorded = timeline_entry("recorded", enquiry.created_at, [("request_id", enquiry.request_id.as_str())]);
+    let mut item = Item::from(
         [
-            ("id", id.to_string()),
-            ("form", submission.form.to_string()),
-            ("fields", submission.fields.to_json()),
-            ("status", STATUS_NEW.to_owned()),
-            ("created_at", timestamp_text(enquiry.created_at)),
-            ("request_id", enquiry.request_id.to_string()),
-            ("environment", enquiry.environment.as_str().to_owned()),
-            ("mail_state", "pending".to_owned()),
-            ("mail_due_shard", mail_due_shard(id).to_string()),
-            ("mail_due_at", timestamp_text(due_at)),
+            ("id", text(id.as_str())),
+            ("form", text(submission.form.as_str())),
+            ("fields", text(submission.fields.to_json())),
+            ("status", text(STATUS_NEW)),
+            ("created_at", time(enquiry.created_at)),
+            ("request_id", text(enquiry.request_id.as_str())),
+            ("environment", text(enquiry.environment.as_str())),
+            ("mail_state", text(PENDING)),
+            ("mail_attempts", AttributeValue::N("0".to_owned())),
+            ("mail_due_shard", text(mail_due_shard(id).to_string())),
+            ("mail_due_at", time(due_at)),
+            ("timeline", AttributeValue::L(vec![recorded])),
         ]
-        .map(|(name, value)| (name.to_owned(), AttributeValue::S(value))),
+        .map(|(name, value)| (name.to_owned(), value)),
     );
-    item.insert("mail_attempts".to_owned(), AttributeValue::N("0".to_owned()));
     if let Some(dept) = submission.dept {
-        item.insert("dept".to_owned(), AttributeValue::S(dept.as_str().to_owned()));
+        item.insert("dept".to_owned(), text(dept.as_str()));
     }
     item
-}
-
-/// Spreads enquiries over the shards: the sum over an id's random characters is even to 0.2 %.
-fn mail_due_shard(id: &EnquiryId) -> u8 {
-    id.as_str().bytes().fold(0, u8::wrapping_add) % MAIL_DUE_SHARDS
-}
-
-/// RFC 3339 in UTC with milliseconds, which sorts as text.
-pub(crate) fn timestamp_text(time: Timestamp) -> String {
-    DateTimePrinter::new().precision(Some(3)).timestamp_to_string(&time)
 }
 
 /// A random share of 1, so that two calls that met do not meet again.
 fn jitter() -> f64 {
     getrandom::u32().map_or(0.5, |random| f64::from(random) / f64::from(u32::MAX))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn timestamps_have_milliseconds_and_sort_as_text() {
-        assert_eq!(timestamp_text(Timestamp::from_millisecond(1_782_740_527_000).unwrap()), "2026-06-29T13:42:07.000Z");
-        assert_eq!(timestamp_text(Timestamp::from_millisecond(1_782_740_527_120).unwrap()), "2026-06-29T13:42:07.120Z");
-    }
-
-    #[test]
-    fn enquiries_spread_over_all_shards_of_the_index() {
-        let mut counts = [0_u32; MAIL_DUE_SHARDS as usize];
-        for _ in 0..16_000 {
-            counts[usize::from(mail_due_shard(&EnquiryId::random()))] += 1;
-        }
-        assert!(counts.iter().all(|count| (500..=1_500).contains(count)), "{counts:?}");
-    }
 }

@@ -1,14 +1,14 @@
 //! The table `idempotency`: which enquiry a key already stands for.
 
-use std::collections::HashMap;
-
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure};
 use domain::{Enquiry, EnquiryId, Fingerprint, IdempotencyKey, Pepper};
 
-use crate::enquiries::{Recorded, timestamp_text};
+use crate::attributes::{Item, parsed, text, time};
+use crate::enquiries::Recorded;
 use crate::error::StorageError;
 
+const OPERATION: &str = "TransactWriteItems idempotency";
 const PUT_IF: &str = "attribute_not_exists(#key) OR expires_at <= :now";
 /// How long a key is kept, in seconds (contract, Idempotency-Key).
 const KEPT_SECONDS: i64 = 24 * 60 * 60;
@@ -33,11 +33,11 @@ impl IdempotencyRecords {
         let now = enquiry.created_at.as_second();
         Put::builder()
             .table_name(&self.table)
-            .item("key", AttributeValue::S(self.pepper.idempotency_record_key(self.route, key)))
-            .item("fingerprint", AttributeValue::S(self.fingerprint_of(enquiry)))
-            .item("enquiry_id", AttributeValue::S(id.to_string()))
-            .item("request_id", AttributeValue::S(enquiry.request_id.to_string()))
-            .item("created_at", AttributeValue::S(timestamp_text(enquiry.created_at)))
+            .item("key", text(self.pepper.idempotency_record_key(self.route, key)))
+            .item("fingerprint", text(self.fingerprint_of(enquiry)))
+            .item("enquiry_id", text(id.as_str()))
+            .item("request_id", text(enquiry.request_id.as_str()))
+            .item("created_at", time(enquiry.created_at))
             .item("expires_at", AttributeValue::N((now + KEPT_SECONDS).to_string()))
             .condition_expression(PUT_IF)
             .expression_attribute_names("#key", "key")
@@ -51,23 +51,13 @@ impl IdempotencyRecords {
     }
 
     /// What it means that the key is taken by `record`.
-    pub(crate) fn taken_by(
-        &self,
-        record: Option<&HashMap<String, AttributeValue>>,
-        enquiry: &Enquiry,
-    ) -> Result<Recorded, StorageError> {
-        let text = |attribute: &str| {
-            record
-                .and_then(|record| record.get(attribute)?.as_s().ok())
-                .ok_or_else(|| StorageError::unreadable("TransactWriteItems idempotency", attribute))
-        };
-        let id: EnquiryId = text("enquiry_id")?
-            .parse()
-            .map_err(|_| StorageError::unreadable("TransactWriteItems idempotency", "enquiry_id"))?;
-        if text("request_id")? == enquiry.request_id.as_str() {
+    pub(crate) fn taken_by(&self, record: Option<&Item>, enquiry: &Enquiry) -> Result<Recorded, StorageError> {
+        let record = record.ok_or_else(|| StorageError::unreadable(OPERATION, "item"))?;
+        let id: EnquiryId = parsed(record, "enquiry_id", OPERATION)?;
+        if parsed::<String>(record, "request_id", OPERATION)? == enquiry.request_id.as_str() {
             return Ok(Recorded::New(id));
         }
-        if *text("fingerprint")? != self.fingerprint_of(enquiry) {
+        if parsed::<String>(record, "fingerprint", OPERATION)? != self.fingerprint_of(enquiry) {
             return Ok(Recorded::KeyReused);
         }
         Ok(Recorded::Replayed(id))

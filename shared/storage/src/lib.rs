@@ -3,12 +3,17 @@
 //! The only user of the DynamoDB SDK. What the product expects to happen (a replay, a refusal) is a value; an error is a
 //! table that did not answer or answered what cannot be. Nothing here knows of HTTP, the queue or mail.
 
+mod attributes;
 mod enquiries;
 mod error;
 mod idempotency;
+mod notifications;
 mod rate_counters;
 
 pub use enquiries::{Enquiries, Recorded};
 pub use error::StorageError;
 pub use idempotency::IdempotencyRecords;
+pub use notifications::{
+    Claim, Claimed, DeliveryMoved, Due, DueInShard, MAIL_DUE_SHARDS, Moved, Notifications, Written,
+};
 pub use rate_counters::RateCounters;

@@ -1,0 +1,55 @@
+//! Items as DynamoDB holds them.
+
+use std::collections::HashMap;
+use std::str::FromStr;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+use jiff::fmt::temporal::DateTimePrinter;
+
+use crate::error::StorageError;
+
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+pub(crate) fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+pub(crate) fn time(time: Timestamp) -> AttributeValue {
+    text(timestamp_text(time))
+}
+
+/// The text of an attribute, if it is there and is one.
+pub(crate) fn text_of<'item>(item: &'item Item, attribute: &str) -> Option<&'item str> {
+    item.get(attribute)?.as_s().ok().map(String::as_str)
+}
+
+/// An attribute that cannot be absent, as what its text stands for.
+pub(crate) fn parsed<T: FromStr>(item: &Item, attribute: &str, operation: &'static str) -> Result<T, StorageError> {
+    text_of(item, attribute)
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| StorageError::unreadable(operation, attribute))
+}
+
+/// RFC 3339 in UTC with milliseconds, which sorts as text.
+pub(crate) fn timestamp_text(time: Timestamp) -> String {
+    DateTimePrinter::new().precision(Some(3)).timestamp_to_string(&time)
+}
+
+/// One line of an enquiry's timeline: what happened, when, and what else is to be said.
+pub(crate) fn timeline_entry<const N: usize>(event: &str, at: Timestamp, details: [(&str, &str); N]) -> AttributeValue {
+    let entry = [("event", text(event)), ("at", time(at))].into_iter();
+    let details = details.into_iter().map(|(name, value)| (name, text(value)));
+    AttributeValue::M(entry.chain(details).map(|(name, value)| (name.to_owned(), value)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timestamps_have_milliseconds_and_sort_as_text() {
+        assert_eq!(timestamp_text(Timestamp::from_millisecond(1_782_740_527_000).unwrap()), "2026-06-29T13:42:07.000Z");
+        assert_eq!(timestamp_text(Timestamp::from_millisecond(1_782_740_527_120).unwrap()), "2026-06-29T13:42:07.120Z");
+    }
+}

@@ -1,0 +1,499 @@
+//! The table `enquiries` again: what becomes of an enquiry's notification.
+//!
+//! A notification is `pending`, then `sending` under a lease, then `sent` or `failed`. While it is one of the first two it
+//! stands in the index `mail-due`, so whatever happens to message and mailer, the sweeper finds it.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client as DynamoDb;
+use aws_sdk_dynamodb::config::Builder;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, Select};
+use aws_smithy_types::retry::RetryConfig;
+use aws_types::SdkConfig;
+use domain::notification::{DUE_AFTER_REQUEUE, LEASE};
+use domain::{Delivery, Enquiry, EnquiryId, Fields, LeaseId, Submission};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::attributes::{Item, parsed, text, text_of, time, timeline_entry, timestamp_text};
+use crate::error::StorageError;
+
+pub(crate) const PENDING: &str = "pending";
+const SENDING: &str = "sending";
+const SENT: &str = "sent";
+const FAILED: &str = "failed";
+
+/// The partitions of the index `mail-due`, so that no one of them takes all writes.
+pub const MAIL_DUE_SHARDS: u8 = 16;
+const MAIL_DUE_INDEX: &str = "mail-due";
+
+const CLAIM: &str = "UpdateItem enquiries (claim)";
+const CLAIM_IF: &str = "mail_state = :pending OR (mail_state = :sending AND mail_lease_until <= :now)";
+const CLAIM_UPDATE: &str = "SET mail_state = :sending, mail_lease_id = :lease, mail_lease_until = :until, \
+    mail_due_at = :until, timeline = list_append(if_not_exists(timeline, :none), :entries) ADD mail_attempts :one";
+
+const MARK: &str = "UpdateItem enquiries (mark)";
+/// Not if this very call has been here before and its answer was lost. (That SES's own event has been here is no reason.)
+const MARK_IF: &str = "attribute_exists(id) AND \
+    (attribute_not_exists(ses_message_id) OR ses_message_id <> :message OR mail_lease_id = :lease)";
+const MARK_UPDATE: &str = "SET mail_state = :sent, ses_message_id = :message, sent_at = :now, \
+    timeline = list_append(if_not_exists(timeline, :none), :entries) \
+    REMOVE mail_due_shard, mail_due_at, mail_lease_id, mail_lease_until";
+/// A mail whose mark cannot be written is sent again, so this call is worth more attempts than any other.
+const MARK_ATTEMPTS: u32 = 8;
+
+const POSTPONE: &str = "UpdateItem enquiries (postpone)";
+const IF_MINE: &str = "mail_lease_id = :lease";
+const POSTPONE_UPDATE: &str = "SET mail_state = :pending, mail_due_at = :until, \
+    timeline = list_append(if_not_exists(timeline, :none), :entries) REMOVE mail_lease_id, mail_lease_until";
+const HOLD: &str = "UpdateItem enquiries (hold)";
+const HOLD_UPDATE: &str = "SET mail_lease_until = :until, mail_due_at = :until, \
+    timeline = list_append(if_not_exists(timeline, :none), :entries)";
+
+const FAIL: &str = "UpdateItem enquiries (fail)";
+const IF_STILL_DUE: &str = "mail_due_at = :seen";
+const FAIL_UPDATE: &str = "SET mail_state = :failed, \
+    timeline = list_append(if_not_exists(timeline, :none), :entries) \
+    REMOVE mail_due_shard, mail_due_at, mail_lease_id, mail_lease_until";
+
+const SWEEP: &str = "Query enquiries mail-due";
+const SWEEP_WHERE: &str = "mail_due_shard = :shard AND mail_due_at <= :now";
+const MOVE: &str = "UpdateItem enquiries (move)";
+const MOVE_UPDATE: &str = "SET mail_due_at = :until";
+
+const DELIVERY: &str = "UpdateItem enquiries (delivery)";
+/// That anything became of the mail proves that SES took it, even where our own mark was not written.
+const DELIVERY_UPDATE: &str = "SET delivery = :delivery, mail_state = :sent, \
+    ses_message_id = if_not_exists(ses_message_id, :message), sent_at = if_not_exists(sent_at, :sent_at), \
+    timeline = list_append(if_not_exists(timeline, :none), :entries) REMOVE mail_due_shard, mail_due_at, mail_lease_until";
+
+/// The notifications of all enquiries, each of which is mailed once.
+#[derive(Clone, Debug)]
+pub struct Notifications {
+    client: DynamoDb,
+    table: String,
+}
+
+/// What came of the wish to mail an enquiry.
+#[derive(Debug)]
+pub enum Claimed {
+    /// Nobody else will mail it as long as the lease holds.
+    Mine(Claim),
+    /// Somebody else is mailing it, or was a moment ago.
+    Leased,
+    /// It has been mailed.
+    Sent,
+    /// It has been given up.
+    Failed,
+    /// There is no such enquiry.
+    Unknown,
+}
+
+/// The right to mail one enquiry until the lease is over.
+#[derive(Debug)]
+pub struct Claim {
+    id: EnquiryId,
+    lease: LeaseId,
+    item: Item,
+}
+
+/// Whether a record said so in the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// It does.
+    Done,
+    /// The record has gone, or it has moved on without us.
+    Overtaken,
+}
+
+/// A notification that is due.
+#[derive(Clone, Debug)]
+pub struct Due {
+    /// Whose.
+    pub id: EnquiryId,
+    due_at: String,
+}
+
+/// Some of what is due in one shard.
+#[derive(Clone, Debug, Default)]
+pub struct DueInShard {
+    /// The longest due first.
+    pub due: Vec<Due>,
+    /// How many more there are. Beyond ten thousand or so, at least that many.
+    pub left: usize,
+}
+
+/// What came of the wish to move a due time.
+#[derive(Clone, Debug)]
+pub enum Moved {
+    /// It is due later now, and ours to put on the queue.
+    Later {
+        /// When the enquiry was recorded, if the record says so readably.
+        created_at: Option<Timestamp>,
+        /// The notification with its new due time.
+        due: Due,
+    },
+    /// It was mailed, claimed or moved meanwhile.
+    Overtaken,
+}
+
+/// What came of news about a mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeliveryMoved {
+    /// The record says so now.
+    Forward,
+    /// The record says so already, or something later.
+    Stale,
+    /// There is no such enquiry.
+    Unknown,
+}
+
+impl Notifications {
+    /// The notifications of the enquiries in `table`.
+    #[must_use]
+    pub fn new(sdk: &SdkConfig, table: String) -> Self {
+        Self { client: DynamoDb::new(sdk), table }
+    }
+
+    /// Takes the lease of an enquiry that is still to be mailed. `queued_at` is when its message was put on the queue.
+    ///
+    /// # Errors
+    /// When DynamoDB did not do it. It may have; then the lease runs out.
+    pub async fn claim(
+        &self,
+        id: &EnquiryId,
+        queued_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Claimed, StorageError> {
+        let lease = LeaseId::random();
+        let queued = queued_at.map(|at| timeline_entry("queued", at, []));
+        let claimed = timeline_entry("claimed", now, []);
+        let updated = self
+            .update(id, CLAIM_IF, CLAIM_UPDATE, queued.into_iter().chain([claimed]))
+            .expression_attribute_values(":pending", text(PENDING))
+            .expression_attribute_values(":sending", text(SENDING))
+            .expression_attribute_values(":now", time(now))
+            .expression_attribute_values(":lease", text(lease.as_str()))
+            .expression_attribute_values(":until", time(later(now, LEASE)))
+            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
+            .return_values(ReturnValue::AllNew)
+            .send()
+            .await;
+        let mine = |item: Item| Claimed::Mine(Claim { id: id.clone(), lease: lease.clone(), item });
+        let old = match or_old(updated, CLAIM)? {
+            Ok(updated) => return Ok(mine(updated.attributes.unwrap_or_default())),
+            Err(None) => return Ok(Claimed::Unknown),
+            Err(Some(old)) => old,
+        };
+        match text_of(&old, "mail_state") {
+            // The answer to our first attempt was lost.
+            Some(SENDING) if text_of(&old, "mail_lease_id") == Some(lease.as_str()) => Ok(mine(old)),
+            Some(PENDING | SENDING) => Ok(Claimed::Leased),
+            Some(SENT) => Ok(Claimed::Sent),
+            Some(FAILED) => Ok(Claimed::Failed),
+            _ => Err(StorageError::unreadable(CLAIM, "mail_state")),
+        }
+    }
+
+    /// Writes down that SES has taken the mail, trying for as long as `budget`. A record that has gone stays gone.
+    ///
+    /// # Errors
+    /// When DynamoDB did not do it: the mail will be sent again.
+    pub async fn mark_sent(
+        &self,
+        claim: &Claim,
+        ses_message_id: &str,
+        now: Timestamp,
+        budget: Duration,
+    ) -> Result<Written, StorageError> {
+        let timeouts = self.client.config().timeout_config().cloned();
+        let timeouts = timeouts.map(|timeouts| timeouts.into_builder().operation_timeout(budget).build());
+        let mut patiently = Builder::new().retry_config(RetryConfig::standard().with_max_attempts(MARK_ATTEMPTS));
+        patiently.set_timeout_config(timeouts);
+        let entry = timeline_entry("sent", now, [("ses_message_id", ses_message_id)]);
+        let updated = self
+            .update(&claim.id, MARK_IF, MARK_UPDATE, [entry])
+            .expression_attribute_values(":sent", text(SENT))
+            .expression_attribute_values(":message", text(ses_message_id))
+            .expression_attribute_values(":lease", text(claim.lease.as_str()))
+            .expression_attribute_values(":now", time(now))
+            .customize()
+            .config_override(patiently)
+            .send()
+            .await;
+        match or_old(updated, MARK)? {
+            Ok(_) => Ok(Written::Done),
+            Err(old) => Ok(if old.is_some() { Written::Done } else { Written::Overtaken }),
+        }
+    }
+
+    /// Gives the claim back: SES did not take the mail, and may take it at `until`.
+    ///
+    /// # Errors
+    /// When DynamoDB did not do it: the lease runs out.
+    pub async fn postpone(
+        &self,
+        claim: &Claim,
+        cause: &str,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Written, StorageError> {
+        let entry = timeline_entry("postponed", now, [("cause", cause)]);
+        let updated = self
+            .update(&claim.id, IF_MINE, POSTPONE_UPDATE, [entry])
+            .expression_attribute_values(":lease", text(claim.lease.as_str()))
+            .expression_attribute_values(":pending", text(PENDING))
+            .expression_attribute_values(":until", time(until))
+            .send()
+            .await;
+        written(updated, POSTPONE)
+    }
+
+    /// Keeps the claim until `until`, so that nobody mails before: SES may have taken the mail or not.
+    ///
+    /// # Errors
+    /// When DynamoDB did not do it: the lease runs out when it would have.
+    pub async fn hold(
+        &self,
+        claim: &Claim,
+        cause: &str,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Written, StorageError> {
+        let entry = timeline_entry("unconfirmed", now, [("cause", cause)]);
+        let updated = self
+            .update(&claim.id, IF_MINE, HOLD_UPDATE, [entry])
+            .expression_attribute_values(":lease", text(claim.lease.as_str()))
+            .expression_attribute_values(":until", time(until))
+            .send()
+            .await;
+        written(updated, HOLD)
+    }
+
+    /// Gives an enquiry up whose mail SES will never take.
+    ///
+    /// # Errors
+    /// When DynamoDB did not do it: the lease runs out, and it will be tried again.
+    pub async fn fail(&self, claim: &Claim, cause: &str, now: Timestamp) -> Result<Written, StorageError> {
+        let entry = timeline_entry("failed", now, [("cause", cause)]);
+        let updated = self
+            .update(&claim.id, IF_MINE, FAIL_UPDATE, [entry])
+            .expression_attribute_values(":lease", text(claim.lease.as_str()))
+            .expression_attribute_values(":failed", text(FAILED))
+            .send()
+            .await;
+        written(updated, FAIL)
+    }
+
+    /// What is due in one of the [`MAIL_DUE_SHARDS`], at most `limit` of it.
+    ///
+    /// # Errors
+    /// When DynamoDB did not answer, or the index holds what is no enquiry.
+    pub async fn due(&self, shard: u8, now: Timestamp, limit: u16) -> Result<DueInShard, StorageError> {
+        let query = || {
+            self.client
+                .query()
+                .table_name(&self.table)
+                .index_name(MAIL_DUE_INDEX)
+                .key_condition_expression(SWEEP_WHERE)
+                .expression_attribute_values(":shard", text(shard.to_string()))
+                .expression_attribute_values(":now", time(now))
+        };
+        let mut found = DueInShard::default();
+        let mut start = None;
+        loop {
+            let missing = i32::from(limit) - i32::try_from(found.due.len()).unwrap_or(i32::MAX);
+            let page = query().limit(missing).set_exclusive_start_key(start).send().await;
+            let page = page.map_err(|error| StorageError::of(SWEEP, &error))?;
+            for item in page.items() {
+                let due_at = text_of(item, "mail_due_at").unwrap_or_default().to_owned();
+                found.due.push(Due { id: parsed(item, "id", SWEEP)?, due_at });
+            }
+            start = page.last_evaluated_key;
+            if start.is_none() || found.due.len() >= usize::from(limit) {
+                break;
+            }
+        }
+        if start.is_some() {
+            let rest = query().select(Select::Count).set_exclusive_start_key(start).send().await;
+            let rest = rest.map_err(|error| StorageError::of(SWEEP, &error))?;
+            found.left = usize::try_from(rest.count).unwrap_or_default();
+        }
+        Ok(found)
+    }
+
+    /// Lets a notification come due later, if it is still due as it was seen: who does so may put it on the queue.
+    ///
+    /// # Errors
+    /// When DynamoDB did not do it. It may have; then it comes due again.
+    pub async fn move_due(&self, due: &Due, now: Timestamp) -> Result<Moved, StorageError> {
+        let until = timestamp_text(later(now, DUE_AFTER_REQUEUE));
+        let updated = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("id", text(due.id.as_str()))
+            .condition_expression(IF_STILL_DUE)
+            .update_expression(MOVE_UPDATE)
+            .expression_attribute_values(":seen", text(&due.due_at))
+            .expression_attribute_values(":until", text(&until))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        let item = match or_old(updated, MOVE)? {
+            Ok(updated) => updated.attributes.unwrap_or_default(),
+            // The answer to our first attempt was lost.
+            Err(Some(old)) if text_of(&old, "mail_due_at") == Some(&until) => old,
+            Err(_) => return Ok(Moved::Overtaken),
+        };
+        let created_at = parsed(&item, "created_at", MOVE).ok();
+        Ok(Moved::Later { created_at, due: Due { id: due.id.clone(), due_at: until } })
+    }
+
+    /// Gives up an enquiry that has been due for too long, if it is still due as it was seen.
+    ///
+    /// # Errors
+    /// When DynamoDB did not do it: it comes due again.
+    pub async fn give_up(&self, due: &Due, cause: &str, now: Timestamp) -> Result<Written, StorageError> {
+        let entry = timeline_entry("failed", now, [("cause", cause)]);
+        let updated = self
+            .update(&due.id, IF_STILL_DUE, FAIL_UPDATE, [entry])
+            .expression_attribute_values(":seen", text(&due.due_at))
+            .expression_attribute_values(":failed", text(FAILED))
+            .send()
+            .await;
+        written(updated, FAIL)
+    }
+
+    /// Writes down what became of a mail that SES took at `sent_at`, unless the record knows it, or something later.
+    ///
+    /// # Errors
+    /// When DynamoDB did not do it.
+    pub async fn record_delivery(
+        &self,
+        id: &EnquiryId,
+        delivery: Delivery,
+        ses_message_id: &str,
+        sent_at: Timestamp,
+        at: Timestamp,
+    ) -> Result<DeliveryMoved, StorageError> {
+        let not_earlier = Delivery::ALL.into_iter().filter(|other| *other >= delivery);
+        let names: Vec<_> = not_earlier.map(|other| (format!(":{other}"), text(other.as_str()))).collect();
+        let list = names.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+        let condition = format!("attribute_exists(id) AND NOT delivery IN ({list})");
+        let entry = timeline_entry(delivery.as_str(), at, [("ses_message_id", ses_message_id)]);
+        let update = self
+            .update(id, &condition, DELIVERY_UPDATE, [entry])
+            .expression_attribute_values(":delivery", text(delivery.as_str()))
+            .expression_attribute_values(":sent", text(SENT))
+            .expression_attribute_values(":message", text(ses_message_id))
+            .expression_attribute_values(":sent_at", time(sent_at));
+        let updated =
+            names.into_iter().fold(update, |update, (name, value)| update.expression_attribute_values(name, value));
+        match or_old(updated.send().await, DELIVERY)? {
+            Ok(_) => Ok(DeliveryMoved::Forward),
+            Err(Some(_)) => Ok(DeliveryMoved::Stale),
+            Err(None) => Ok(DeliveryMoved::Unknown),
+        }
+    }
+
+    /// An update of one record that adds to its timeline, and shows the record as it was when the condition fails.
+    fn update(
+        &self,
+        id: &EnquiryId,
+        condition: &str,
+        update: &str,
+        timeline: impl IntoIterator<Item = AttributeValue>,
+    ) -> UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .key("id", text(id.as_str()))
+            .condition_expression(condition)
+            .update_expression(update)
+            .expression_attribute_values(":none", AttributeValue::L(Vec::new()))
+            .expression_attribute_values(":entries", AttributeValue::L(timeline.into_iter().collect()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+    }
+}
+
+impl Claim {
+    /// How often the enquiry has been claimed, this time included.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.item.get("mail_attempts").and_then(|attempts| attempts.as_n().ok()?.parse().ok()).unwrap_or(1)
+    }
+
+    /// The call that recorded the enquiry.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        text_of(&self.item, "request_id")
+    }
+
+    /// The enquiry as it was recorded.
+    ///
+    /// # Errors
+    /// When the record is not what we write.
+    pub fn enquiry(&self) -> Result<Enquiry, StorageError> {
+        let dept = self.item.contains_key("dept").then(|| parsed(&self.item, "dept", CLAIM)).transpose()?;
+        let fields = text_of(&self.item, "fields").and_then(|fields| Fields::from_json(fields).ok());
+        Ok(Enquiry {
+            submission: Submission {
+                form: parsed(&self.item, "form", CLAIM)?,
+                dept,
+                fields: fields.ok_or_else(|| StorageError::unreadable(CLAIM, "fields"))?,
+            },
+            created_at: parsed(&self.item, "created_at", CLAIM)?,
+            request_id: parsed(&self.item, "request_id", CLAIM)?,
+            environment: parsed(&self.item, "environment", CLAIM)?,
+        })
+    }
+}
+
+/// Whether an update that may be overtaken was written.
+fn written(
+    updated: Result<UpdateItemOutput, SdkError<UpdateItemError>>,
+    operation: &'static str,
+) -> Result<Written, StorageError> {
+    or_old(updated, operation).map(|updated| if updated.is_ok() { Written::Done } else { Written::Overtaken })
+}
+
+/// What an update answered; or, when its condition failed, the record as it was, if there is one.
+fn or_old(
+    updated: Result<UpdateItemOutput, SdkError<UpdateItemError>>,
+    operation: &'static str,
+) -> Result<Result<UpdateItemOutput, Option<Item>>, StorageError> {
+    match updated {
+        Ok(updated) => Ok(Ok(updated)),
+        Err(error) => match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(failed)) => Ok(Err(failed.item().cloned())),
+            _ => Err(StorageError::of(operation, &error)),
+        },
+    }
+}
+
+fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
+    now.saturating_add(by).unwrap_or(Timestamp::MAX)
+}
+
+/// Spreads enquiries over the shards: the sum over an id's random characters is even to 0.2 %.
+pub(crate) fn mail_due_shard(id: &EnquiryId) -> u8 {
+    id.as_str().bytes().fold(0, u8::wrapping_add) % MAIL_DUE_SHARDS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn enquiries_spread_over_all_shards_of_the_index() {
+        let mut counts = [0_u32; MAIL_DUE_SHARDS as usize];
+        for _ in 0..16_000 {
+            counts[usize::from(mail_due_shard(&EnquiryId::random()))] += 1;
+        }
+        assert!(counts.iter().all(|count| (500..=1_500).contains(count)), "{counts:?}");
+    }
+}
