@@ -14,5 +14,6 @@ async fn main() -> anyhow::Result<()> {
     let sdk = runtime::sdk_config(&variables).context("create-enquiry cannot start")?;
     let state = State::new(config, &sdk);
     state.warm_up().await;
-    ring::serve(|event| state.answer(event, Timestamp::now())).await.map_err(Error::from_boxed)
+    let answer = async |event| Ok(state.answer(event, Timestamp::now()).await);
+    runtime::serve(|event, _deadline| answer(event)).await.map_err(Error::from_boxed)
 }

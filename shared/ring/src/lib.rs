@@ -20,4 +20,4 @@ pub use cors::{AllowedOrigins, InvalidOrigins};
 pub use event::Event;
 pub use problem::Problem;
 pub use response::{Created, Response};
-pub use serve::{Ring, guarded, serve};
+pub use serve::{Ring, guarded};

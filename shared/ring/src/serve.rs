@@ -1,6 +1,5 @@
 //! The way of a request through the ring.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +8,6 @@ use std::time::{Duration, Instant};
 use domain::{Admission, Client, Environment};
 use futures_util::FutureExt;
 use jiff::Timestamp;
-use lambda_runtime::{LambdaEvent, Runtime, service_fn};
 use storage::StorageError;
 
 use crate::call::Call;
@@ -119,18 +117,4 @@ impl Ring {
 /// [`Problem::Panicked`].
 pub fn guarded<T>(work: impl Future<Output = T>) -> impl Future<Output = Result<T, Problem>> {
     AssertUnwindSafe(work).catch_unwind().map(|result| result.map_err(|_panic| Problem::Panicked))
-}
-
-/// Polls Lambda for events and answers each with `answer`, for as long as the environment lives.
-///
-/// # Errors
-/// When Lambda's Runtime API cannot be reached.
-pub async fn serve<Answer, Answering>(answer: Answer) -> Result<(), lambda_runtime::Error>
-where
-    Answer: Fn(Event) -> Answering,
-    Answering: Future<Output = Response>,
-{
-    let service =
-        service_fn(|invocation: LambdaEvent<Event>| Box::pin(answer(invocation.payload)).map(Ok::<_, Infallible>));
-    Runtime::new(service).run().await
 }

@@ -13,7 +13,8 @@ use tracing_subscriber::{Layer, fmt};
 
 /// The names of our crates, or their beginnings. Nobody else's say anything: an SDK that traces shows requests, and a JSON
 /// library's error quotes the value, and with them what people wrote. For the same reason no variable can turn them up.
-const OURS: [&str; 2] = ["create_enquiry", "credicorp_"];
+const OURS: [&str; 5] =
+    ["create_enquiry", "credicorp_", "record_mail_event", "requeue_notifications", "send_notification"];
 
 /// Writes logs to stdout from here on, and panics with them.
 pub fn write_logs_as_json() {
@@ -42,30 +43,16 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-    use std::sync::{Arc, Mutex};
+    use connector::Lines;
 
     use super::*;
-
-    #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
 
     /// What is logged while `act` runs.
     fn logged(act: impl FnOnce()) -> String {
         let lines = Lines::default();
         let writer = lines.clone();
         tracing::subscriber::with_default(json_lines(move || writer.clone()), act);
-        String::from_utf8(lines.0.lock().unwrap().clone()).unwrap()
+        lines.text()
     }
 
     #[test]

@@ -16,9 +16,12 @@ use serde_json::{Value, json};
 
 /// What AWS does with one request.
 #[derive(Clone)]
-pub(crate) enum Answer {
+#[expect(missing_debug_implementations, reason = "an answer may hold a function")]
+pub enum Answer {
     /// Answers with this status and body.
     Json(u16, Value),
+    /// Answers with this status, error type and body, as a REST service does.
+    Error(u16, &'static str, Value),
     /// Answers with a body made from the requests so far, this one being the last.
     Made(u16, fn(&[Request]) -> Value),
     /// Closes the connection without an answer, whether or not it did what was asked.
@@ -33,15 +36,18 @@ pub(crate) enum Answer {
 
 /// One request to AWS.
 #[derive(Clone, Debug)]
-pub(crate) struct Request {
-    pub(crate) operation: String,
-    pub(crate) body: Value,
+pub struct Request {
+    /// The operation's name in the service's API.
+    pub operation: String,
+    /// The JSON that was sent.
+    pub body: Value,
     /// How many others were still under way.
-    pub(crate) others_under_way: usize,
+    pub others_under_way: usize,
 }
 
+/// AWS in a test; its clones are the same one.
 #[derive(Clone, Default)]
-pub(crate) struct Aws(Arc<Shared>);
+pub struct Aws(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
@@ -52,15 +58,19 @@ struct Shared {
 
 impl Aws {
     /// Answers the next requests of this operation so; the last answer is repeated.
-    pub(crate) fn answers(&self, operation: &'static str, answers: impl IntoIterator<Item = Answer>) {
+    pub fn answers(&self, operation: &'static str, answers: impl IntoIterator<Item = Answer>) {
         self.0.scripts.lock().unwrap().insert(operation, answers.into_iter().collect());
     }
 
-    pub(crate) fn requests(&self) -> Vec<Request> {
+    /// All requests so far.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Request> {
         self.0.requests.lock().unwrap().clone()
     }
 
-    pub(crate) fn requests_of(&self, operation: &str) -> Vec<Value> {
+    /// The bodies of all requests of this operation.
+    #[must_use]
+    pub fn requests_of(&self, operation: &str) -> Vec<Value> {
         self.requests()
             .into_iter()
             .filter(|request| request.operation == operation)
@@ -68,11 +78,15 @@ impl Aws {
             .collect()
     }
 
-    pub(crate) fn operations(&self) -> Vec<String> {
+    /// The operations that were asked for, in their order.
+    #[must_use]
+    pub fn operations(&self) -> Vec<String> {
         self.requests().into_iter().map(|request| request.operation).collect()
     }
 
-    pub(crate) fn http_client(&self) -> SharedHttpClient {
+    /// The client to put into the SDK's configuration.
+    #[must_use]
+    pub fn http_client(&self) -> SharedHttpClient {
         let connector = SharedHttpConnector::new(self.clone());
         http_client_fn(move |_, _| connector.clone())
     }
@@ -87,8 +101,9 @@ impl Aws {
     }
 
     fn record(&self, request: &HttpRequest) -> String {
-        let target = request.headers().get("x-amz-target").expect("the JSON protocols name their operation");
-        let operation = target.rsplit_once('.').unwrap().1.to_owned();
+        // The JSON protocols name their operation. SES has a path for each, and we call one.
+        let target = request.headers().get("x-amz-target");
+        let operation = target.map_or("SendEmail", |target| target.rsplit_once('.').unwrap().1).to_owned();
         let body = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
         let others_under_way = self.0.under_way.load(Ordering::Relaxed);
         self.0.requests.lock().unwrap().push(Request { operation: operation.clone(), body, others_under_way });
@@ -102,6 +117,10 @@ impl Aws {
         };
         match answer {
             Answer::Json(status, body) => json(status, body),
+            Answer::Error(status, code, body) => json(status, body).map(|mut response| {
+                response.headers_mut().insert("x-amzn-errortype", code);
+                response
+            }),
             Answer::Made(status, make) => json(status, make(&self.requests())),
             Answer::Lost => Err(ConnectorError::io("connection closed before message completed".into())),
             Answer::Hangs => std::future::pending().await,
@@ -149,10 +168,14 @@ impl Drop for UnderWay {
 }
 
 /// What AWS answers when all is well.
-pub(crate) fn default_answer(operation: &str) -> Answer {
+#[must_use]
+pub fn default_answer(operation: &str) -> Answer {
     let body = match operation {
         "UpdateItem" => json!({ "Attributes": { "hits": { "N": "1" } } }),
         "SendMessage" => json!({ "MessageId": "1" }),
+        "SendMessageBatch" => json!({ "Successful": [], "Failed": [] }),
+        "SendEmail" => json!({ "MessageId": "ses-1" }),
+        "Query" => json!({ "Items": [], "Count": 0 }),
         "PutItem" | "TransactWriteItems" | "GetItem" | "GetQueueAttributes" => json!({}),
         other => panic!("{other} is no call that this function makes"),
     };
@@ -160,18 +183,15 @@ pub(crate) fn default_answer(operation: &str) -> Answer {
 }
 
 /// An error of DynamoDB's, with further members of its body.
-pub(crate) fn dynamodb_error(status: u16, code: &str, members: &Value) -> Answer {
+#[must_use]
+pub fn dynamodb_error(status: u16, code: &str, members: &Value) -> Answer {
     let mut body = json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "Jordan Ellis" });
     body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
     Answer::Json(status, body)
 }
 
-/// A cancelled transaction: the reason of the enquiry's put, and that of the key's.
-pub(crate) fn cancelled(enquiry: &Value, key: &Value) -> Answer {
-    dynamodb_error(400, "TransactionCanceledException", &json!({ "CancellationReasons": [enquiry, key] }))
-}
-
-/// The item that a `PutItem`, or the enquiry's put of a transaction, was to write.
-pub(crate) fn enquiry_of(request: &Value) -> &Value {
-    request.get("Item").unwrap_or_else(|| &request["TransactItems"][0]["Put"]["Item"])
+/// An error of SES's.
+#[must_use]
+pub fn ses_error(status: u16, code: &'static str, message: &str) -> Answer {
+    Answer::Error(status, code, json!({ "message": message }))
 }

@@ -1,23 +1,18 @@
 //! The real handler against an AWS whose every answer a test decides: the calls that it makes, and the faults that no
 //! emulator shows. Time is virtual, so a hanging table costs a test nothing.
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod aws;
-
-use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use connector::{Answer, Aws, Lines, default_answer, dynamodb_error};
 use create_enquiry::{Config, State};
 use jiff::Timestamp;
 use runtime::Variables;
 use serde_json::{Value, json};
 use tracing::subscriber::DefaultGuard;
-
-use crate::aws::{Answer, Aws, cancelled, default_answer, dynamodb_error, enquiry_of};
 
 const VARIABLES: [(&str, &str); 13] = [
     ("AWS_REGION", "eu-west-2"),
@@ -42,27 +37,6 @@ struct App {
     /// Every app logs, whether or not its test looks: where one did not, `tracing` could take a log line for disabled and
     /// remember that for all.
     _logging: DefaultGuard,
-}
-
-/// What was logged so far.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Lines {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
 }
 
 struct Reply {
@@ -135,12 +109,22 @@ fn with_key() -> Value {
     sample("rest-v1-hardship-idempotency-key")
 }
 
+/// A cancelled transaction: the reason of the enquiry's put, and that of the key's.
+fn cancelled(enquiry: &Value, key: &Value) -> Answer {
+    dynamodb_error(400, "TransactionCanceledException", &json!({ "CancellationReasons": [enquiry, key] }))
+}
+
+/// The item that a `PutItem`, or the enquiry's put of a transaction, was to write.
+fn enquiry_of(request: &Value) -> &Value {
+    request.get("Item").unwrap_or_else(|| &request["TransactItems"][0]["Put"]["Item"])
+}
+
 fn condition_failed(item: &Value) -> Value {
     json!({ "Code": "ConditionalCheckFailed", "Item": item })
 }
 
 /// Another caller's idempotency record, with the fingerprint of the submission that was sent last.
-fn record_of_another_call(requests: &[aws::Request]) -> Value {
+fn record_of_another_call(requests: &[connector::Request]) -> Value {
     let put = &requests.last().unwrap().body["TransactItems"][1]["Put"];
     let mut item = put["Item"].clone();
     item["request_id"] = json!({ "S": "req_AAAAAAAAAAAA" });
@@ -250,6 +234,9 @@ mod calls {
                 continue;
             }
             let name = file.file_stem().unwrap().to_str().unwrap();
+            if !name.starts_with("rest-v1-") && !name.starts_with("http-v2-") {
+                continue;
+            }
             let status = match name.splitn(3, '-').nth(2).unwrap() {
                 "preflight" => 200,
                 "duplicate-key" | "empty-body" | "idempotency-key-twice" | "invalid-utf8-base64" | "malformed-json" => {
