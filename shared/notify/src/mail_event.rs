@@ -1,0 +1,69 @@
+//! What SES tells of a mail that it took.
+
+use domain::{Delivery, EnquiryId};
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use crate::sender::ENQUIRY_TAG;
+
+/// An event of SES's as it comes by EventBridge (SES developer guide, event publishing), as far as we read it. It quotes the
+/// mail's headers, which we leave alone: one is the enquirer's address.
+#[derive(Debug, Deserialize)]
+pub struct MailEvent {
+    time: Timestamp,
+    detail: Detail,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Detail {
+    event_type: String,
+    mail: MailOfEvent,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct MailOfEvent {
+    message_id: String,
+    timestamp: Timestamp,
+    #[serde(default)]
+    tags: std::collections::HashMap<String, Vec<String>>,
+}
+
+impl MailEvent {
+    /// What became of the mail; nothing, if it is one of the events that tell nothing of that.
+    #[must_use]
+    pub fn delivery(&self) -> Option<Delivery> {
+        match self.detail.event_type.as_str() {
+            "Delivery" => Some(Delivery::Delivered),
+            "Complaint" => Some(Delivery::Complained),
+            "Bounce" => Some(Delivery::Bounced),
+            "Reject" => Some(Delivery::Rejected),
+            _ => None,
+        }
+    }
+
+    /// The enquiry that was mailed, by the tag that we gave the mail.
+    #[must_use]
+    pub fn enquiry_id(&self) -> Option<EnquiryId> {
+        self.detail.mail.tags.get(ENQUIRY_TAG)?.first()?.parse().ok()
+    }
+
+    /// SES's id of the mail.
+    #[must_use]
+    pub fn ses_message_id(&self) -> &str {
+        &self.detail.mail.message_id
+    }
+
+    /// When SES took the mail.
+    #[must_use]
+    pub fn sent_at(&self) -> Timestamp {
+        self.detail.mail.timestamp
+    }
+
+    /// When it happened.
+    #[must_use]
+    pub fn at(&self) -> Timestamp {
+        self.time
+    }
+}

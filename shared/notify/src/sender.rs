@@ -1,0 +1,142 @@
+//! SES, which takes a mail or does not.
+
+use std::time::Duration;
+
+use aws_sdk_sesv2::Client as Ses;
+use aws_sdk_sesv2::config::Builder;
+use aws_sdk_sesv2::config::http::HttpResponse;
+use aws_sdk_sesv2::error::{BuildError, ProvideErrorMetadata, SdkError};
+use aws_sdk_sesv2::operation::send_email::SendEmailError;
+use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message, MessageHeader, MessageTag};
+use aws_smithy_types::retry::RetryConfig;
+use aws_types::SdkConfig;
+use domain::{EmailAddress, Enquiry, EnquiryId, Environment};
+
+use crate::inboxes::Inboxes;
+use crate::mail::Mail;
+
+/// The tag by which SES's events lead back to the enquiry.
+pub(crate) const ENQUIRY_TAG: &str = "enquiry_id";
+const ENQUIRY_HEADER: &str = "X-Credicorp-Enquiry-Id";
+const CHARSET: &str = "UTF-8";
+/// How SES's text begins when it rejects a mail because an identity is still to be verified
+/// (SES developer guide, Amazon SES email sending errors).
+const NOT_VERIFIED: &str = "Email address is not verified";
+
+/// Sends notifications to the departments' inboxes.
+#[derive(Clone, Debug)]
+pub struct MailSender {
+    client: Ses,
+    sender: EmailAddress,
+    inboxes: Inboxes,
+    configuration_set: String,
+}
+
+/// SES did not say that it took the mail. The texts hold a code and no data.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// It did not take it, and may do so later: it is throttled, or something about the account is to be put right.
+    #[error("{0}")]
+    NotNow(String),
+    /// It may have taken it: no answer came, or one that says nothing.
+    #[error("{0}")]
+    Unconfirmed(String),
+    /// It will never take this mail.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl MailSender {
+    /// Sends from `sender` under `configuration_set`, which makes SES tell what becomes of each mail. SES has `budget` to
+    /// answer; there is one attempt, since a second might be a second mail.
+    #[must_use]
+    pub fn new(
+        sdk: &SdkConfig,
+        sender: EmailAddress,
+        inboxes: Inboxes,
+        configuration_set: String,
+        budget: Duration,
+    ) -> Self {
+        let timeouts = sdk.timeout_config().cloned().unwrap_or_else(aws_smithy_types::timeout::TimeoutConfig::disabled);
+        let config = Builder::from(sdk)
+            .timeout_config(timeouts.into_builder().operation_attempt_timeout(budget).operation_timeout(budget).build())
+            .retry_config(RetryConfig::disabled())
+            .build();
+        Self { client: Ses::from_conf(config), sender, inboxes, configuration_set }
+    }
+
+    /// Has SES mail an enquiry to its department, and gives SES's id of the mail.
+    ///
+    /// # Errors
+    /// When SES did not say that it took it.
+    pub async fn send(&self, id: &EnquiryId, enquiry: &Enquiry, mail: &Mail) -> Result<String, SendError> {
+        let content = content_of(id, mail).map_err(|error| SendError::Refused(error.to_string()))?;
+        let tags = tags_of(id, enquiry).map_err(|error| SendError::Refused(error.to_string()))?;
+        let inbox = self.inboxes.of(enquiry.submission.dept);
+        let sent = self
+            .client
+            .send_email()
+            .from_email_address(self.sender_of(enquiry.environment))
+            .destination(Destination::builder().to_addresses(inbox.as_ascii()).build())
+            .set_reply_to_addresses(mail.reply_to.as_ref().map(|address| vec![address.as_ascii().to_owned()]))
+            .content(content)
+            .configuration_set_name(&self.configuration_set)
+            .set_email_tags(Some(tags))
+            .send()
+            .await;
+        let sent = sent.map_err(|error| judged(&error))?;
+        sent.message_id.ok_or_else(|| SendError::Unconfirmed("an answer without a message id".to_owned()))
+    }
+
+    /// What stands in an inbox's list beside the subject.
+    fn sender_of(&self, environment: Environment) -> String {
+        let name = match environment {
+            Environment::Sandbox => "Credicorp enquiries SANDBOX",
+            Environment::Live => "Credicorp enquiries",
+        };
+        format!("{name} <{}>", self.sender.as_ascii())
+    }
+}
+
+fn content_of(id: &EnquiryId, mail: &Mail) -> Result<EmailContent, BuildError> {
+    let content = |data: &str| Content::builder().data(data).charset(CHARSET).build();
+    let body = Body::builder().text(content(&mail.text)?).html(content(&mail.html)?).build();
+    let header = MessageHeader::builder().name(ENQUIRY_HEADER).value(id.as_str()).build()?;
+    let message = Message::builder().subject(content(&mail.subject)?).body(body).headers(header).build();
+    Ok(EmailContent::builder().simple(message).build())
+}
+
+fn tags_of(id: &EnquiryId, enquiry: &Enquiry) -> Result<Vec<MessageTag>, BuildError> {
+    let dept = enquiry.submission.dept.map(|dept| ("dept", dept.as_str()));
+    [
+        (ENQUIRY_TAG, id.as_str()),
+        ("environment", enquiry.environment.as_str()),
+        ("form", enquiry.submission.form.as_str()),
+    ]
+    .into_iter()
+    .chain(dept)
+    .map(|(name, value)| MessageTag::builder().name(name).value(value).build())
+    .collect()
+}
+
+/// Only what SES says about this very mail is final. All else may pass, and a code that we do not know is no reason to lose an
+/// enquiry.
+fn judged(error: &SdkError<SendEmailError, HttpResponse>) -> SendError {
+    match error {
+        SdkError::TimeoutError(_) => SendError::Unconfirmed("timeout".to_owned()),
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => SendError::Unconfirmed("timeout".to_owned()),
+        SdkError::DispatchFailure(_) => SendError::Unconfirmed("no connection".to_owned()),
+        SdkError::ResponseError(_) => SendError::Unconfirmed("unreadable response".to_owned()),
+        SdkError::ServiceError(service) => {
+            let code = service.err().code().unwrap_or("no code").to_owned();
+            let not_verified = service.err().message().is_some_and(|text| text.starts_with(NOT_VERIFIED));
+            match service.err() {
+                _ if service.raw().status().is_server_error() => SendError::Unconfirmed(code),
+                SendEmailError::MessageRejected(_) if not_verified => SendError::NotNow(code),
+                SendEmailError::MessageRejected(_) | SendEmailError::BadRequestException(_) => SendError::Refused(code),
+                _ => SendError::NotNow(code),
+            }
+        }
+        _ => SendError::NotNow("the request could not be built".to_owned()),
+    }
+}
