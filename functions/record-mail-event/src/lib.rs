@@ -1,0 +1,101 @@
+//! What SES tells of the mails that it took, written down with their enquiries.
+
+use aws_types::SdkConfig;
+use domain::Delivery;
+use notify::MailEvent;
+use runtime::{VariableError, Variables};
+use storage::{DeliveryMoved, Notifications, StorageError};
+
+/// The function's configuration; each field names its environment variable.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `ENQUIRIES_TABLE`: the name of the table of enquiries.
+    pub enquiries_table: String,
+}
+
+/// What lives as long as the environment: the table.
+#[derive(Debug)]
+pub struct State {
+    notifications: Notifications,
+}
+
+/// What became of an event, as its log line calls it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// `moved`: the record says so now.
+    Moved,
+    /// `stale`: the record knew it, or something later.
+    Stale,
+    /// `unknown`: there is no such enquiry, or the mail was none of ours.
+    Unknown,
+    /// `ignored`: the event tells nothing of what became of the mail.
+    Ignored,
+}
+
+/// Writes down what became of a mail, whatever order the events come in.
+///
+/// # Errors
+/// When the table did not do it: the event is to come again.
+pub async fn record_mail_event(state: &State, event: &MailEvent) -> Result<Outcome, StorageError> {
+    let Some(delivery) = event.delivery() else { return Ok(Outcome::Ignored) };
+    let Some(id) = event.enquiry_id() else { return Ok(Outcome::Unknown) };
+    let recorded =
+        state.notifications.record_delivery(&id, delivery, event.ses_message_id(), event.sent_at(), event.at());
+    Ok(match recorded.await? {
+        DeliveryMoved::Forward => Outcome::Moved,
+        DeliveryMoved::Stale => Outcome::Stale,
+        DeliveryMoved::Unknown => Outcome::Unknown,
+    })
+}
+
+impl Config {
+    /// Reads the configuration.
+    ///
+    /// # Errors
+    /// Names the variable that is missing or bad.
+    pub fn from_variables(variables: &Variables) -> Result<Self, VariableError> {
+        Ok(Self { enquiries_table: variables.required("ENQUIRIES_TABLE")? })
+    }
+}
+
+impl State {
+    /// The state that `config` describes, with the connections of `sdk`.
+    #[must_use]
+    pub fn new(config: Config, sdk: &SdkConfig) -> Self {
+        Self { notifications: Notifications::new(sdk, config.enquiries_table) }
+    }
+
+    /// Handles one event, and writes one log line.
+    ///
+    /// # Errors
+    /// When the event is to come again. The text holds no data.
+    pub async fn answer(&self, event: MailEvent) -> Result<(), String> {
+        let result = record_mail_event(self, &event).await;
+        let outcome = match result {
+            Ok(Outcome::Moved) => "moved",
+            Ok(Outcome::Stale) => "stale",
+            Ok(Outcome::Unknown) => "unknown",
+            Ok(Outcome::Ignored) => "ignored",
+            Err(_) => "failed",
+        };
+        tracing::info!(
+            event = event.delivery().and_then(alarming),
+            enquiry_id = event.enquiry_id().as_ref().map(domain::EnquiryId::as_str),
+            ses_message_id = event.ses_message_id(),
+            delivery = event.delivery().map(Delivery::as_str),
+            outcome,
+            cause = result.as_ref().err().map(tracing::field::display),
+        );
+        result.map(|_| ()).map_err(|error| error.to_string())
+    }
+}
+
+/// What the template counts and rings an alarm for: a department does not get its mail.
+fn alarming(delivery: Delivery) -> Option<&'static str> {
+    match delivery {
+        Delivery::Delivered => None,
+        Delivery::Complained => Some("mail_complained"),
+        Delivery::Bounced => Some("mail_bounced"),
+        Delivery::Rejected => Some("mail_rejected"),
+    }
+}

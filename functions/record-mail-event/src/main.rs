@@ -1,0 +1,15 @@
+//! Wires the recorder of SES's events to its environment and answers until Lambda stops it.
+
+use anyhow::{Context, Error};
+use record_mail_event::{Config, State};
+use runtime::Variables;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    runtime::write_logs_as_json();
+    let variables = Variables::of_process();
+    let config = Config::from_variables(&variables).context("record-mail-event cannot start")?;
+    let sdk = runtime::sdk_config(&variables).context("record-mail-event cannot start")?;
+    let state = State::new(config, &sdk);
+    runtime::serve(async |event, _| state.answer(event).await).await.map_err(Error::from_boxed)
+}

@@ -1,0 +1,149 @@
+//! The recorder of SES's events against an AWS whose every answer a test decides.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::Path;
+
+use connector::{Answer, Aws, Lines, dynamodb_error};
+use notify::MailEvent;
+use record_mail_event::{Config, State};
+use runtime::Variables;
+use serde_json::{Value, json};
+use tracing::subscriber::DefaultGuard;
+
+const VARIABLES: [(&str, &str); 5] = [
+    ("AWS_REGION", "eu-west-2"),
+    ("AWS_ACCESS_KEY_ID", "test"),
+    ("AWS_SECRET_ACCESS_KEY", "test"),
+    ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
+    ("ENQUIRIES_TABLE", "enquiries"),
+];
+
+struct App {
+    aws: Aws,
+    state: State,
+    log: Lines,
+    _logging: DefaultGuard,
+}
+
+impl App {
+    fn answered(answer: Answer) -> Self {
+        let aws = Aws::default();
+        aws.answers("UpdateItem", [answer]);
+        let variables = Variables::from_iter(VARIABLES);
+        let sdk = runtime::sdk_config(&variables).unwrap().into_builder().http_client(aws.http_client()).build();
+        let log = Lines::default();
+        let writer = log.clone();
+        let logging = tracing::subscriber::set_default(runtime::json_lines(move || writer.clone()));
+        Self { state: State::new(Config::from_variables(&variables).unwrap(), &sdk), aws, log, _logging: logging }
+    }
+
+    async fn handle(&self, event: &str) -> Result<(), String> {
+        self.state.answer(read(event).unwrap()).await
+    }
+
+    fn line(&self) -> Value {
+        self.log.json().pop().unwrap()
+    }
+}
+
+fn ok() -> Answer {
+    Answer::Json(200, json!({}))
+}
+
+fn read(event: &str) -> serde_json::Result<MailEvent> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events").join(event).with_extension("json");
+    serde_json::from_str(&std::fs::read_to_string(file).unwrap())
+}
+
+#[tokio::test]
+async fn each_event_moves_the_delivery_and_what_harms_a_department_rings() {
+    for (event, delivery, rings) in [
+        ("ses-delivery", "delivered", Value::Null),
+        ("ses-delivery-as-the-rule-hands-it-over", "delivered", Value::Null),
+        ("ses-complaint", "complained", json!("mail_complained")),
+        ("ses-bounce", "bounced", json!("mail_bounced")),
+        ("ses-reject", "rejected", json!("mail_rejected")),
+    ] {
+        let app = App::answered(ok());
+        app.handle(event).await.unwrap();
+        let update = &app.aws.requests_of("UpdateItem")[0];
+        let values = &update["ExpressionAttributeValues"];
+        assert_eq!(update["Key"], json!({ "id": { "S": "enq_9F3K2P" } }));
+        assert_eq!(values[":delivery"]["S"], delivery);
+        assert_eq!(values[":sent_at"]["S"], "2026-06-29T13:42:09.012Z");
+        let entry = &values[":entries"]["L"][0]["M"];
+        assert_eq!((&entry["event"]["S"], &entry["ses_message_id"]), (&json!(delivery), &values[":message"]));
+        let line = app.line();
+        assert_eq!((&line["outcome"], &line["delivery"]), (&json!("moved"), &json!(delivery)));
+        assert_eq!((&line["enquiry_id"], line["event"].clone()), (&json!("enq_9F3K2P"), rings));
+    }
+}
+
+#[tokio::test]
+async fn the_delivery_moves_forward_only() {
+    for (event, not_over) in [
+        ("ses-delivery", "NOT delivery IN (:delivered, :complained, :bounced, :rejected)"),
+        ("ses-complaint", "NOT delivery IN (:complained, :bounced, :rejected)"),
+        ("ses-bounce", "NOT delivery IN (:bounced, :rejected)"),
+        ("ses-reject", "NOT delivery IN (:rejected)"),
+    ] {
+        let app = App::answered(ok());
+        app.handle(event).await.unwrap();
+        let condition = app.aws.requests_of("UpdateItem")[0]["ConditionExpression"].clone();
+        assert_eq!(condition, format!("attribute_exists(id) AND {not_over}"));
+    }
+}
+
+#[tokio::test]
+async fn what_the_record_knows_already_is_stale_and_what_has_no_record_unknown() {
+    let stale = dynamodb_error(400, "ConditionalCheckFailedException", &json!({ "Item": { "id": { "S": "x" } } }));
+    let unknown = dynamodb_error(400, "ConditionalCheckFailedException", &json!({}));
+    for (answer, outcome) in [(stale, "stale"), (unknown, "unknown")] {
+        let app = App::answered(answer);
+        app.handle("ses-delivery").await.unwrap();
+        assert_eq!(app.line()["outcome"], outcome);
+    }
+}
+
+#[tokio::test]
+async fn what_tells_nothing_of_a_mail_of_ours_makes_no_call() {
+    let app = App::answered(ok());
+    app.handle("ses-send").await.unwrap();
+    assert_eq!(app.line()["outcome"], "ignored");
+    let of_others = json!({
+        "time": "2026-06-29T13:42:09Z",
+        "detail": { "eventType": "Bounce", "mail": { "messageId": "x", "timestamp": "2026-06-29T13:42:09Z" } },
+    });
+    app.state.answer(serde_json::from_value(of_others).unwrap()).await.unwrap();
+    assert_eq!(app.line()["outcome"], "unknown");
+    assert!(app.aws.requests().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_could_not_be_written_down_comes_again() {
+    let app = App::answered(Answer::Hangs);
+    let error = app.handle("ses-bounce").await.unwrap_err();
+    assert_eq!(error, "UpdateItem enquiries (delivery) did not answer: timeout");
+    assert_eq!(app.line()["outcome"], "failed");
+}
+
+#[tokio::test]
+async fn what_is_no_event_of_ses_is_an_error_and_so_reaches_the_failure_destination() {
+    assert!(read("schedule-every-minute").is_err());
+    assert!(read("sqs-notification").is_err());
+}
+
+#[tokio::test]
+async fn no_line_holds_an_address() {
+    for event in ["ses-send", "ses-delivery", "ses-complaint", "ses-bounce", "ses-reject"] {
+        let app = App::answered(ok());
+        app.handle(event).await.unwrap();
+        assert!(!app.log.text().contains('@') && !app.log.text().contains("jordan"), "{}", app.log.text());
+    }
+}
+
+#[test]
+fn a_table_that_is_missing_is_named() {
+    let error = Config::from_variables(&VARIABLES[..4].iter().copied().collect()).unwrap_err();
+    assert_eq!(error.to_string(), "the environment variable ENQUIRIES_TABLE is missing");
+}

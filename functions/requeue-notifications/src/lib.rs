@@ -1,0 +1,118 @@
+//! The sweeper: puts every notification that is due on the queue again, whatever became of its message.
+
+mod config;
+mod sweep;
+
+use std::time::Duration;
+
+use aws_types::SdkConfig;
+use domain::EnquiryId;
+use domain::notification::GIVE_UP_AFTER;
+use futures_util::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+use notify::{BATCH, NotificationQueue};
+use storage::{Due, MAIL_DUE_SHARDS, Moved, Notifications, StorageError, Written};
+use tokio::time::Instant;
+
+pub use config::Config;
+pub use sweep::Sweep;
+
+/// How many notifications of a shard one run takes, so that its work is bounded: 1,024 in all.
+const TAKEN_PER_SHARD: u16 = 64;
+/// When a run stops taking more: well before its timeout of 50 s, and before the next run begins.
+const WORKS_FOR: Duration = Duration::from_secs(30);
+const TOO_OLD: &str = "not sent for three days";
+
+/// What lives as long as the environment: the table and the queue.
+#[derive(Debug)]
+pub struct State {
+    notifications: Notifications,
+    queue: NotificationQueue,
+}
+
+/// Sweeps all shards, each by itself.
+pub async fn requeue_notifications(state: &State, now: Timestamp) -> Sweep {
+    let shards = (0..MAIL_DUE_SHARDS).map(|shard| state.sweep(shard, now));
+    let sweep: Sweep = join_all(shards).await.into_iter().sum();
+    sweep.log();
+    sweep
+}
+
+impl State {
+    /// The state that `config` describes, with the connections of `sdk`.
+    #[must_use]
+    pub fn new(config: Config, sdk: &SdkConfig) -> Self {
+        Self {
+            notifications: Notifications::new(sdk, config.enquiries_table),
+            queue: NotificationQueue::new(sdk, config.queue_url, config.enqueue_budget),
+        }
+    }
+
+    /// Sweeps one shard. What fails is left for a later run, for it is still due or will be again.
+    async fn sweep(&self, shard: u8, now: Timestamp) -> Sweep {
+        let mut sweep = Sweep::default();
+        let started = Instant::now();
+        let found = match self.notifications.due(shard, now, TAKEN_PER_SHARD).await {
+            Ok(found) => found,
+            Err(error) => return sweep.noting(&error),
+        };
+        sweep.left = found.left + found.due.len();
+        // A few at a time: whoever kills us between moving and enqueueing delays no more than these.
+        for some in found.due.chunks(BATCH) {
+            sweep = self.requeue(some, now, sweep).await;
+            if sweep.cause.is_some() || started.elapsed() > WORKS_FOR {
+                break;
+            }
+        }
+        sweep
+    }
+
+    /// Moves the due times first, so that a backlog is put on the queue once and not every minute.
+    async fn requeue(&self, some: &[Due], now: Timestamp, mut sweep: Sweep) -> Sweep {
+        let mut ids = Vec::with_capacity(some.len());
+        for due in some {
+            match self.move_or_give_up(due, now, &mut sweep).await {
+                Ok(moved) => ids.extend(moved),
+                Err(error) => {
+                    sweep = sweep.noting(&error);
+                    break;
+                }
+            }
+            sweep.left -= 1;
+        }
+        if ids.is_empty() {
+            return sweep;
+        }
+        match self.queue.announce_all(&ids).await {
+            Ok(refused) => {
+                Sweep { requeued: sweep.requeued + ids.len() - refused, refused: sweep.refused + refused, ..sweep }
+            }
+            Err(error) => Sweep { refused: sweep.refused + ids.len(), ..sweep.noting(&error) },
+        }
+    }
+
+    /// The enquiry that is to be put on the queue, unless somebody was faster or it has been due for too long.
+    async fn move_or_give_up(
+        &self,
+        due: &Due,
+        now: Timestamp,
+        sweep: &mut Sweep,
+    ) -> Result<Option<EnquiryId>, StorageError> {
+        let Moved::Later { created_at, due } = self.notifications.move_due(due, now).await? else { return Ok(None) };
+        let age = created_at.map_or(SignedDuration::ZERO, |created_at| created_at.duration_until(now));
+        sweep.oldest_due_seconds = sweep.oldest_due_seconds.max(age.as_secs());
+        if age < GIVE_UP_AFTER {
+            return Ok(Some(due.id));
+        }
+        self.give_up(&due, now, sweep).await?;
+        Ok(None)
+    }
+
+    async fn give_up(&self, due: &Due, now: Timestamp, sweep: &mut Sweep) -> Result<(), StorageError> {
+        if self.notifications.give_up(due, TOO_OLD, now).await? == Written::Done {
+            sweep.given_up += 1;
+            tracing::error!(event = "mail_failed", enquiry_id = due.id.as_str(), cause = TOO_OLD);
+        }
+        Ok(())
+    }
+}

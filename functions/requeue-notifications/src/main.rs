@@ -1,0 +1,21 @@
+//! Wires the sweeper to its environment and answers until Lambda stops it.
+
+use anyhow::{Context, Error};
+use jiff::Timestamp;
+use requeue_notifications::{Config, State, requeue_notifications};
+use runtime::Variables;
+
+#[tokio::main(flavor = "current_thread")]
+#[expect(clippy::disallowed_methods, reason = "main is where the clock is read")]
+async fn main() -> anyhow::Result<()> {
+    runtime::write_logs_as_json();
+    let variables = Variables::of_process();
+    let config = Config::from_variables(&variables).context("requeue-notifications cannot start")?;
+    let sdk = runtime::sdk_config(&variables).context("requeue-notifications cannot start")?;
+    let state = State::new(config, &sdk);
+    // What the schedule's event says does not matter: the table knows what is due.
+    let answer = async |_: serde::de::IgnoredAny, _| {
+        requeue_notifications(&state, Timestamp::now()).await.cause.map_or(Ok(()), Err)
+    };
+    runtime::serve(answer).await.map_err(Error::from_boxed)
+}

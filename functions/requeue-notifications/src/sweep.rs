@@ -1,0 +1,55 @@
+//! What a run came to.
+
+use std::iter::Sum;
+
+/// What one run of the sweeper did and found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sweep {
+    /// Notifications that are on the queue again.
+    pub requeued: usize,
+    /// Notifications that the queue did not take; they come due again.
+    pub refused: usize,
+    /// Notifications that were given up.
+    pub given_up: usize,
+    /// Notifications that are due and were left for the next run.
+    pub left: usize,
+    /// The age of the oldest enquiry whose notification was due, in seconds; 0 when nothing was.
+    pub oldest_due_seconds: i64,
+    /// What went wrong first, if anything did. It holds no data.
+    pub cause: Option<String>,
+}
+
+impl Sweep {
+    /// The same with what went wrong, unless something had before.
+    pub(crate) fn noting(mut self, error: &impl ToString) -> Self {
+        self.cause.get_or_insert_with(|| error.to_string());
+        self
+    }
+
+    /// Writes the one line of a run; the template takes metrics from it.
+    pub(crate) fn log(&self) {
+        tracing::info!(
+            event = "sweep",
+            outcome = if self.cause.is_none() { "swept" } else { "failed" },
+            requeued = self.requeued,
+            refused = self.refused,
+            given_up = self.given_up,
+            left = self.left,
+            oldest_due_seconds = self.oldest_due_seconds,
+            cause = self.cause,
+        );
+    }
+}
+
+impl Sum for Sweep {
+    fn sum<Sweeps: Iterator<Item = Self>>(sweeps: Sweeps) -> Self {
+        sweeps.fold(Self::default(), |sum, sweep| Self {
+            requeued: sum.requeued + sweep.requeued,
+            refused: sum.refused + sweep.refused,
+            given_up: sum.given_up + sweep.given_up,
+            left: sum.left + sweep.left,
+            oldest_due_seconds: sum.oldest_due_seconds.max(sweep.oldest_due_seconds),
+            cause: sum.cause.or(sweep.cause),
+        })
+    }
+}

@@ -1,0 +1,60 @@
+//! What the environment decides.
+
+use std::time::Duration;
+
+use domain::EmailAddress;
+use notify::Inboxes;
+use runtime::{VariableError, Variables};
+
+/// The function's configuration; each field names its environment variable.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `ENQUIRIES_TABLE`: the name of the table of enquiries.
+    pub enquiries_table: String,
+    /// `DEAD_LETTER_QUEUE_URL`: where messages go that are no notifications.
+    pub dead_letter_queue_url: String,
+    /// `MAIL_SENDER`: the address that the mails come from; SES must have verified it or its domain.
+    pub sender: EmailAddress,
+    /// `MAIL_CONFIGURATION_SET`: the name of the SES configuration set that reports what becomes of each mail.
+    pub configuration_set: String,
+    /// `INBOX_GENERAL`, `INBOX_SUPPORT`, `INBOX_PAYMENTS`, `INBOX_HARDSHIP`, `INBOX_COMPLAINTS`: the departments' addresses.
+    pub inboxes: Inboxes,
+    /// `OPERATION_TIMEOUT_MS`: how long claiming may take, by default 2,000.
+    pub claim_budget: Duration,
+    /// `SEND_TIMEOUT_MS`: how long SES may take to answer, by default 10,000. Long, for a mail that SES took too late for us is
+    /// sent again.
+    pub send_budget: Duration,
+    /// `MARK_TIMEOUT_MS`: how long we try to write down that a mail was sent, by default 10,000.
+    pub mark_budget: Duration,
+}
+
+impl Config {
+    /// Reads the configuration.
+    ///
+    /// # Errors
+    /// Names the variable that is missing or bad.
+    pub fn from_variables(variables: &Variables) -> Result<Self, VariableError> {
+        Ok(Self {
+            enquiries_table: variables.required("ENQUIRIES_TABLE")?,
+            dead_letter_queue_url: variables.required("DEAD_LETTER_QUEUE_URL")?,
+            sender: variables.required("MAIL_SENDER")?,
+            configuration_set: variables.required("MAIL_CONFIGURATION_SET")?,
+            inboxes: Inboxes {
+                general: variables.required("INBOX_GENERAL")?,
+                support: variables.required("INBOX_SUPPORT")?,
+                payments: variables.required("INBOX_PAYMENTS")?,
+                hardship: variables.required("INBOX_HARDSHIP")?,
+                complaints: variables.required("INBOX_COMPLAINTS")?,
+            },
+            claim_budget: variables.milliseconds_or("OPERATION_TIMEOUT_MS", Duration::from_secs(2))?,
+            send_budget: variables.milliseconds_or("SEND_TIMEOUT_MS", Duration::from_secs(10))?,
+            mark_budget: variables.milliseconds_or("MARK_TIMEOUT_MS", Duration::from_secs(10))?,
+        })
+    }
+
+    /// How long one notification may take. One that is begun with less time left could be cut off between SES and the mark.
+    #[must_use]
+    pub fn budget(&self) -> Duration {
+        self.claim_budget + self.send_budget + self.mark_budget
+    }
+}

@@ -1,0 +1,157 @@
+//! The queue to SES: mails each enquiry to its department, once.
+
+mod config;
+mod report;
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use aws_types::SdkConfig;
+use domain::EnquiryId;
+use domain::notification::retry_after;
+use futures_util::FutureExt;
+use jiff::{SignedDuration, Timestamp};
+use notify::{Batch, BatchAnswer, Mail, MailSender, Message, NotificationQueue, SendError};
+use storage::{Claim, Claimed, Notifications, StorageError, Written};
+use tokio::time::Instant;
+
+pub use config::Config;
+pub use report::{Outcome, Report};
+
+/// What lives as long as the environment: the table, SES, and the queue for what is no notification.
+#[derive(Debug)]
+pub struct State {
+    notifications: Notifications,
+    sender: MailSender,
+    dead_letters: NotificationQueue,
+    mark_budget: Duration,
+    budget: Duration,
+    clock: fn() -> Timestamp,
+}
+
+/// Mails one enquiry: claims it, sends it, marks it as sent.
+///
+/// # Errors
+/// When the claim could not be made: the message is to come again.
+pub async fn send_notification(
+    state: &State,
+    id: &EnquiryId,
+    queued_at: Option<Timestamp>,
+) -> Result<Report, StorageError> {
+    let claim = match state.notifications.claim(id, queued_at, state.now()).await? {
+        Claimed::Mine(claim) => claim,
+        Claimed::Leased => return Ok(Outcome::Leased.into()),
+        Claimed::Sent => return Ok(Outcome::AlreadySent.into()),
+        Claimed::Failed => return Ok(Outcome::AlreadyFailed.into()),
+        Claimed::Unknown => return Ok(Outcome::Unknown.into()),
+    };
+    match state.send(id, &claim).await {
+        Ok(ses_message_id) => Ok(state.mark(&claim, ses_message_id).await),
+        Err(SendError::NotNow(cause)) => Ok(state.postpone(&claim, &cause).await),
+        Err(SendError::Unconfirmed(cause)) => Ok(state.hold(&claim, &cause).await),
+        Err(SendError::Refused(cause)) => Ok(state.fail(&claim, &cause).await),
+    }
+}
+
+impl State {
+    /// The state that `config` describes, with the connections of `sdk`.
+    #[must_use]
+    pub fn new(config: Config, sdk: &SdkConfig, clock: fn() -> Timestamp) -> Self {
+        Self {
+            budget: config.budget(),
+            notifications: Notifications::new(sdk, config.enquiries_table),
+            sender: MailSender::new(sdk, config.sender, config.inboxes, config.configuration_set, config.send_budget),
+            dead_letters: NotificationQueue::new(sdk, config.dead_letter_queue_url, config.claim_budget),
+            mark_budget: config.mark_budget,
+            clock,
+        }
+    }
+
+    /// Handles the messages of a batch one after the other, so that as many mails are under way as there are environments, and
+    /// has those come again that could not be handled before `deadline`.
+    pub async fn answer(&self, batch: Batch, deadline: Timestamp) -> BatchAnswer {
+        let mut answer = BatchAnswer::default();
+        for message in &batch.messages {
+            let started = Instant::now();
+            let report = self.handle(message, deadline).await;
+            if report.outcome.comes_again() {
+                answer.retry(message);
+            }
+            report.log(message, started.elapsed());
+        }
+        answer
+    }
+
+    async fn handle(&self, message: &Message, deadline: Timestamp) -> Report {
+        if self.now().duration_until(deadline) < SignedDuration::try_from(self.budget).unwrap_or(SignedDuration::MAX) {
+            return Report::from(Outcome::Retried).because(&"no time left");
+        }
+        let Some(id) = message.enquiry_id() else { return self.bury(message).await };
+        let sending = AssertUnwindSafe(send_notification(self, &id, message.queued_at())).catch_unwind();
+        match sending.await {
+            Ok(Ok(report)) => report,
+            Ok(Err(error)) => Report::from(Outcome::Retried).because(&error),
+            Err(_panic) => Report::from(Outcome::Retried).because(&"the handler panicked"),
+        }
+    }
+
+    /// The record and nothing else makes the mail. One that cannot be read, or rendered, never will be.
+    async fn send(&self, id: &EnquiryId, claim: &Claim) -> Result<String, SendError> {
+        let enquiry = claim.enquiry().map_err(|error| SendError::Refused(error.to_string()))?;
+        let mail = Mail::of(id, &enquiry).map_err(|error| SendError::Refused(error.to_string()))?;
+        self.sender.send(id, &enquiry, &mail).await
+    }
+
+    async fn mark(&self, claim: &Claim, ses_message_id: String) -> Report {
+        let written = self.notifications.mark_sent(claim, &ses_message_id, self.now(), self.mark_budget).await;
+        let report = match written {
+            Ok(Written::Done) => Report::of_claim(Outcome::Sent, claim),
+            Ok(Written::Overtaken) => Report::of_claim(Outcome::Gone, claim),
+            Err(error) => Report::of_claim(Outcome::Unmarked, claim).because(&error),
+        };
+        report.sent_as(ses_message_id)
+    }
+
+    async fn postpone(&self, claim: &Claim, cause: &str) -> Report {
+        let now = self.now();
+        let written = self.notifications.postpone(claim, cause, next_attempt(now, claim), now).await;
+        Report::of_claim(Outcome::Postponed, claim).because(&and_failure(cause, written))
+    }
+
+    async fn hold(&self, claim: &Claim, cause: &str) -> Report {
+        let now = self.now();
+        let written = self.notifications.hold(claim, cause, next_attempt(now, claim), now).await;
+        Report::of_claim(Outcome::Unconfirmed, claim).because(&and_failure(cause, written))
+    }
+
+    async fn fail(&self, claim: &Claim, cause: &str) -> Report {
+        let written = self.notifications.fail(claim, cause, self.now()).await;
+        Report::of_claim(Outcome::Failed, claim).because(&and_failure(cause, written))
+    }
+
+    /// What is no notification goes where people look at it, and its neighbours go on.
+    async fn bury(&self, message: &Message) -> Report {
+        match self.dead_letters.put(&message.body).await {
+            Ok(()) => Outcome::Unparsable.into(),
+            Err(error) => Report::from(Outcome::Retried).because(&error),
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+}
+
+fn next_attempt(now: Timestamp, claim: &Claim) -> Timestamp {
+    // Without randomness the backlog only comes back less spread out.
+    let share = getrandom::u32().map_or(0.0, |random| f64::from(random) / f64::from(u32::MAX));
+    now.saturating_add(retry_after(claim.attempts(), share)).unwrap_or(now)
+}
+
+/// What the record could not be told is no loss, for the lease runs out; but it should be seen.
+fn and_failure(cause: &str, written: Result<Written, StorageError>) -> String {
+    match written {
+        Ok(_) => cause.to_owned(),
+        Err(error) => format!("{cause}; and {error}"),
+    }
+}

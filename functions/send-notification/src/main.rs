@@ -1,0 +1,18 @@
+//! Wires the mailer to its environment and answers until Lambda stops it.
+
+use anyhow::{Context, Error};
+use jiff::Timestamp;
+use runtime::Variables;
+use send_notification::{Config, State};
+
+#[tokio::main(flavor = "current_thread")]
+#[expect(clippy::disallowed_methods, reason = "main is where the clock is read")]
+async fn main() -> anyhow::Result<()> {
+    runtime::write_logs_as_json();
+    let variables = Variables::of_process();
+    let config = Config::from_variables(&variables).context("send-notification cannot start")?;
+    let sdk = runtime::sdk_config(&variables).context("send-notification cannot start")?;
+    let state = State::new(config, &sdk, Timestamp::now);
+    let answer = async |batch, deadline| Ok(state.answer(batch, deadline).await);
+    runtime::serve(answer).await.map_err(Error::from_boxed)
+}

@@ -1,0 +1,121 @@
+//! What became of a message, and what its log line says.
+
+use std::time::Duration;
+
+use notify::Message;
+use storage::Claim;
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// SES took the mail and the record says so.
+    Sent,
+    /// An earlier message had the enquiry mailed.
+    AlreadySent,
+    /// The enquiry was given up before.
+    AlreadyFailed,
+    /// Somebody else is mailing it; the message comes again, to see whether they did.
+    Leased,
+    /// There is no such enquiry, and so nothing to mail.
+    Unknown,
+    /// SES did not take the mail now; the sweeper brings it back.
+    Postponed,
+    /// SES may have taken the mail; nobody sends it again before the lease is over.
+    Unconfirmed,
+    /// SES will never take this mail, or there is none to be made of the record. Somebody must look.
+    Failed,
+    /// SES took the mail and the record does not say so: it will be mailed again.
+    Unmarked,
+    /// SES took the mail, and the record was removed meanwhile.
+    Gone,
+    /// The message is no notification and has gone to the dead-letter queue.
+    Unparsable,
+    /// Nothing was done; the message comes again.
+    Retried,
+}
+
+/// An outcome with what is to be said of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// What became of the message.
+    pub outcome: Outcome,
+    /// The call that recorded the enquiry.
+    request_id: Option<String>,
+    /// How often the enquiry had been claimed by then.
+    attempt: Option<u32>,
+    ses_message_id: Option<String>,
+    /// A code or an error of ours, without data.
+    cause: Option<String>,
+}
+
+impl Outcome {
+    /// The word in the log line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::AlreadySent => "already_sent",
+            Self::AlreadyFailed => "already_failed",
+            Self::Leased => "leased",
+            Self::Unknown => "unknown",
+            Self::Postponed => "postponed",
+            Self::Unconfirmed => "unconfirmed",
+            Self::Failed => "failed",
+            Self::Unmarked => "unmarked",
+            Self::Gone => "gone",
+            Self::Unparsable => "unparsable",
+            Self::Retried => "retried",
+        }
+    }
+
+    /// Whether the queue is to hand the message out again. All that may have reached SES is left to the record instead.
+    #[must_use]
+    pub const fn comes_again(self) -> bool {
+        matches!(self, Self::Leased | Self::Retried)
+    }
+
+    /// What the template counts.
+    const fn event(self) -> Option<&'static str> {
+        match self {
+            Self::Failed => Some("mail_failed"),
+            Self::Unmarked => Some("mark_failed"),
+            _ => None,
+        }
+    }
+}
+
+impl From<Outcome> for Report {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, request_id: None, attempt: None, ses_message_id: None, cause: None }
+    }
+}
+
+impl Report {
+    pub(crate) fn of_claim(outcome: Outcome, claim: &Claim) -> Self {
+        let request_id = claim.request_id().map(str::to_owned);
+        Self { request_id, attempt: Some(claim.attempts()), ..Self::from(outcome) }
+    }
+
+    pub(crate) fn sent_as(self, ses_message_id: String) -> Self {
+        Self { ses_message_id: Some(ses_message_id), ..self }
+    }
+
+    pub(crate) fn because(self, cause: &impl ToString) -> Self {
+        Self { cause: Some(cause.to_string()), ..self }
+    }
+
+    /// Writes the one line of a message: never a body, a name or an address.
+    pub(crate) fn log(&self, message: &Message, took: Duration) {
+        tracing::info!(
+            event = self.outcome.event(),
+            request_id = self.request_id,
+            message_id = message.message_id,
+            enquiry_id = message.enquiry_id().as_ref().map(domain::EnquiryId::as_str),
+            outcome = self.outcome.as_str(),
+            attempt = self.attempt,
+            ses_message_id = self.ses_message_id,
+            cause = self.cause,
+            duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        );
+    }
+}
