@@ -15,7 +15,7 @@ CARGO_MACHETE := .local/cargo/cargo-machete@0.9.2
 WITH_TOOLS    := PATH="$(CURDIR)/$(VENV)/bin:$(CURDIR)/.local/cargo/bin:$$PATH"
 
 .NOTPARALLEL:
-.PHONY: help dev up down logs watch test check build deployment-id binaries cargo arm64
+.PHONY: help dev up down logs mailbox watch test check build deployment-id binaries cargo arm64
 
 help: ## list the targets (the default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ down: $(VENV)/ready ## stop what `make up` started
 
 logs: $(VENV)/ready ## follow the logs of what `make up` started
 	@$(STACK) logs
+
+mailbox: $(VENV)/ready ## print the mails that the local AWS has taken
+	@$(STACK) mailbox
 
 watch: cargo $(VENV)/ready ## the function on port 9000, rebuilt at every save, with the local AWS behind it
 	cargo build --locked $(FUNCTIONS)

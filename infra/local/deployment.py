@@ -20,6 +20,7 @@ TEMPLATE = ROOT / "infra" / "template.yaml"
 STACK_NAME = "credicorp-public"
 BUCKET = "packages"
 ENDPOINT_PATH = "/public/v1/enquiries"
+MAILBOX_PATH = "/_ministack/ses/messages"
 ANSWER_SECONDS = 20
 
 
@@ -75,7 +76,7 @@ def stack_env(emulator: Emulator, outputs: dict[str, str]) -> dict[str, str]:
     return {
         "API_URL": f"{emulator.url}/_aws/execute-api/{api}/{stage}",
         "AWS_ENDPOINT_URL": emulator.url,
-        "MAILBOX_URL": f"{emulator.url}/_ministack/ses/messages",
+        "MAILBOX_URL": emulator.url + MAILBOX_PATH,
         **{key: value for key, value in emulator.client_env().items() if key.startswith("AWS_")},
         **{re.sub(r"(?<!^)(?=[A-Z])", "_", key).upper(): value for key, value in sorted(outputs.items())},
     }

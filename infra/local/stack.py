@@ -1,22 +1,25 @@
 """The local stack: the whole ring on a local AWS, deployed from the template that production uses.
 
-  up     start it in the background and print where it is; one that is already up, with the same build, is kept
-  down   stop it
-  dev    start it, follow its logs, stop it at Ctrl-C
-  logs   follow the logs of one that is up
-  watch  run `cargo lambda watch` with the stack behind it
-  run    start a stack, run a command with its addresses in the environment, stop it
+  up       start it in the background and print where it is; one that is already up, with the same build, is kept
+  down     stop it
+  dev      start it, follow its logs, stop it at Ctrl-C
+  logs     follow the logs of one that is up
+  mailbox  print the mails that one that is up has sent
+  watch    run `cargo lambda watch` with the stack behind it
+  run      start a stack, run a command with its addresses in the environment, stop it
 
 Everything lives in one folder (STACK_DIR, by default .local), so any number of stacks can be up at once. PORT fixes the
 port, which is otherwise a free one; RATE_LIMIT sets the requests that a client may make in a minute.
 """
 
 import argparse
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import deployment
@@ -29,6 +32,16 @@ ENV_FILE = FOLDER / "stack.env"
 EMULATOR_LOG = FOLDER / "ministack.log"
 FUNCTIONS_LOG = FOLDER / "functions.log"
 
+# What the template does not know by itself. Five addresses, so that a mail in the wrong inbox shows.
+MAIL = {
+    "MailSender": "enquiries@credicorp.test",
+    "InboxGeneral": "general@inbox.credicorp.test",
+    "InboxSupport": "support@inbox.credicorp.test",
+    "InboxPayments": "payments@inbox.credicorp.test",
+    "InboxHardship": "hardship@inbox.credicorp.test",
+    "InboxComplaints": "complaints@inbox.credicorp.test",
+}
+
 WATCH_PORT = 9000
 EXAMPLE = """curl -i {url}/public/v1/enquiries -H 'content-type: application/json' \\
   -d '{{"form":"contact","dept":"support","fields":{{"email":"ada@example.com","message":"Hello","consent":"yes"}}}}'"""
@@ -37,7 +50,7 @@ EXAMPLE = """curl -i {url}/public/v1/enquiries -H 'content-type: application/jso
 def up(folder: Path, port: str | None, rate_limit: str | None) -> bool:
     """Bring the stack up; false when it already was."""
     functions = deployment.binaries(folder)
-    parameters = {"RateLimit": rate_limit} if rate_limit else {}
+    parameters = {**MAIL, **({"RateLimit": rate_limit} if rate_limit else {})}
     if port and not port.isdecimal():
         raise Trouble(f"PORT must be a number, not {port}.")
     fixed_port = int(port) if port else None
@@ -89,6 +102,7 @@ def dev() -> None:
     env = stack_env()
     print(
         f"\nAPI      {env['API_URL']}\nMailbox  {env['MAILBOX_URL']}\n\nTry it:\n\n{EXAMPLE.format(url=env['API_URL'])}\n"
+        "\nread the mail that it becomes:\n\nmake mailbox\n"
         f"\nand see what was stored:\n\n(set -a; . {ENV_FILE}; {Path(sys.executable).parent}/aws dynamodb scan"
         ' --table-name "$ENQUIRIES_TABLE")\n\nThe log follows. Ctrl-C stops.\n',
         flush=True,
@@ -97,6 +111,14 @@ def dev() -> None:
         logs.follow(the_emulator(), EMULATOR_LOG)
     except KeyboardInterrupt:
         print(flush=True)
+
+
+def mailbox() -> None:
+    """Print the mails, oldest first."""
+    with urllib.request.urlopen(f"{the_emulator().url}{deployment.MAILBOX_PATH}") as answer:
+        accounts = json.load(answer)["messages"]
+    for mail in (mail for mails in accounts.values() for mail in mails):
+        print(f"From: {mail['Source']}\nTo: {', '.join(mail['To'])}\nSubject: {mail['Subject']}\n\n{mail['BodyText']}\n{'-' * 72}")
 
 
 def watch() -> int:
@@ -159,7 +181,7 @@ def say(text: str) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=["up", "down", "dev", "logs", "watch", "run"])
+    parser.add_argument("command", choices=["up", "down", "dev", "logs", "mailbox", "watch", "run"])
     parser.add_argument("--binaries", type=Path, default=deployment.ROOT / "target" / "release", help="folder of the builds")
     parser.add_argument("rest", nargs=argparse.REMAINDER, help="the command, for run")
     arguments = parser.parse_args()
@@ -173,6 +195,9 @@ def main() -> int:
         return 0
     if arguments.command == "logs":
         logs.follow(the_emulator(), EMULATOR_LOG)
+        return 0
+    if arguments.command == "mailbox":
+        mailbox()
         return 0
     if arguments.command == "run":
         # Tests expect empty tables and the template's own settings, whatever the developer's are.
