@@ -41,7 +41,7 @@ watch: cargo $(VENV)/ready ## the function on port 9000, rebuilt at every save, 
 
 test: $(VENV)/ready binaries ## all tests; those end to end run on a local AWS of their own
 	cargo test --locked --workspace --exclude end-to-end --all-targets
-	STACK_DIR=.local/test $(STACK) run cargo test --locked --package end-to-end --tests
+	STACK_DIR=.local/test RUST_TEST_THREADS=8 $(STACK) run cargo test --locked --package end-to-end --tests
 
 check: cargo $(VENV)/ready $(CARGO_DENY) $(CARGO_MACHETE) ## formatting, lints, documentation, dependencies, template
 	cargo fmt --check

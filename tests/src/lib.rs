@@ -1,6 +1,6 @@
-//! What the end-to-end tests share: the deployed local stack, callers with addresses of their own, and a look at what was
-//! stored. It knows the wire and the tables' shapes, and deliberately none of the code behind them, so that a mistake over
-//! there cannot hide itself here.
+//! What the end-to-end tests share: the deployed local stack, callers with addresses of their own, the released functions
+//! behind a proxy that lets calls fail, and a look at what was stored and mailed. It knows the wire and the tables' shapes,
+//! and deliberately none of the code behind them, so that a mistake over there cannot hide itself here.
 
 #![expect(clippy::expect_used, clippy::missing_panics_doc, reason = "a test that cannot go on fails by panicking")]
 
@@ -8,11 +8,20 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 mod answer;
 mod caller;
+mod events;
+mod http;
+mod lambda;
+mod notifications;
+mod proxy;
 mod stack;
 mod stored;
 
 pub use answer::{Answer, CODES};
 pub use caller::{Call, Caller, ENQUIRIES};
+pub use events::{event_of_delivery, event_of_post, event_of_schedule};
+pub use lambda::{Function, Instance, Outcome};
+pub use notifications::Mail;
+pub use proxy::{AwsCall, Failure, Fault, Proxy};
 pub use stack::Stack;
 pub use stored::{Item, Table};
 

@@ -4,6 +4,7 @@ use std::env;
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use serde_json::Value;
 
 use crate::caller::Caller;
 use crate::unique_ipv6_network;
@@ -19,7 +20,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// Far above what any answer takes: it only keeps a hung stack from hanging the tests.
 const ANSWER_DEADLINE: Duration = Duration::from_mins(2);
 
-/// The API, the tables and the queue under test.
+/// The API, the tables, the queues and the mailbox under test.
 pub struct Stack {
     pub(crate) api_url: reqwest::Url,
     pub(crate) aws_endpoint_url: String,
@@ -27,6 +28,8 @@ pub struct Stack {
     pub(crate) idempotency_table: String,
     pub(crate) rate_counters_table: String,
     pub(crate) notifications_queue_url: String,
+    pub(crate) dead_letter_queue_url: String,
+    pub(crate) mailbox_url: reqwest::Url,
     pub(crate) http: reqwest::Client,
     pub(crate) dynamodb: aws_sdk_dynamodb::Client,
 }
@@ -42,6 +45,8 @@ impl Stack {
             idempotency_table: variable("IDEMPOTENCY_TABLE"),
             rate_counters_table: variable("RATE_COUNTERS_TABLE"),
             notifications_queue_url: variable("NOTIFICATIONS_QUEUE_URL"),
+            dead_letter_queue_url: variable("NOTIFICATIONS_DEAD_LETTER_QUEUE_URL"),
+            mailbox_url: variable("MAILBOX_URL").parse().expect("MAILBOX_URL is a URL"),
             http: reqwest::Client::builder()
                 .no_proxy()
                 .redirect(reqwest::redirect::Policy::none())
@@ -88,6 +93,40 @@ impl Stack {
         panic!("in {MAX_EXPERIMENTS} attempts the experiment never fitted into one window: the stack is too slow");
     }
 
+    /// Waits until `look` finds what it looks for, and says what it found instead when that takes longer than `deadline`.
+    pub async fn wait_for<T>(&self, deadline: Duration, look: impl AsyncFn() -> Result<T, String>) -> T {
+        let started = Instant::now();
+        loop {
+            let looked = Instant::now();
+            match look().await {
+                Ok(found) => return found,
+                Err(instead) => assert!(started.elapsed() < deadline, "after {deadline:?}: {instead}"),
+            }
+            // A look that takes long is not to keep the stack from what it is waited for.
+            tokio::time::sleep(looked.elapsed().max(POLL_INTERVAL)).await;
+        }
+    }
+
+    /// Calls an AWS service in its JSON protocol.
+    pub(crate) async fn call_aws(&self, service: &str, target: &str, body: &Value) -> Value {
+        let request = self.http.post(&self.aws_endpoint_url).header("authorization", scope(service));
+        let request = request.header("x-amz-target", target).header("content-type", "application/x-amz-json-1.1");
+        let answer = request.body(body.to_string()).send().await.expect("the local AWS answers");
+        let (status, text) = (answer.status(), answer.text().await.unwrap_or_default());
+        assert!(status.is_success(), "{target}: {status} {text}");
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    pub(crate) fn control_plane(&self, path: &str) -> reqwest::Url {
+        let url = format!("{}{path}", self.aws_endpoint_url.trim_end_matches('/'));
+        url.parse().expect("AWS_ENDPOINT_URL is a URL")
+    }
+
+    pub(crate) async fn get_json(&self, service: &str, url: reqwest::Url) -> Value {
+        let request = self.http.get(url).header("authorization", scope(service));
+        request.send().await.expect("the local AWS answers").json().await.expect("the local AWS answers in JSON")
+    }
+
     async fn start_of_experiment(&self) -> (Instant, u64) {
         loop {
             let started = Instant::now();
@@ -101,6 +140,12 @@ impl Stack {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the stack under test is known from the environment alone")]
-fn variable(name: &str) -> String {
+pub(crate) fn variable(name: &str) -> String {
     env::var(name).unwrap_or_else(|_| panic!("{name} is not set: these tests need the local stack, so run `make test`"))
+}
+
+/// What stands for a signature. The local AWS checks none, but tells services and regions apart by the scope in it.
+pub(crate) fn scope(service: &str) -> String {
+    let credential = format!("test/20260101/eu-west-2/{service}/aws4_request");
+    format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=none")
 }

@@ -19,8 +19,8 @@ pub enum Table {
 }
 
 /// A row of a table.
-#[derive(Clone, Debug)]
-pub struct Item(HashMap<String, AttributeValue>);
+#[derive(Clone, Debug, PartialEq)]
+pub struct Item(pub(crate) HashMap<String, AttributeValue>);
 
 impl Item {
     /// The value of an attribute that is text.
@@ -33,6 +33,19 @@ impl Item {
     #[must_use]
     pub fn number(&self, attribute: &str) -> Option<&str> {
         self.0.get(attribute)?.as_n().ok().map(String::as_str)
+    }
+
+    /// What happened to the enquiry's notification, in the order in which it was written down.
+    #[must_use]
+    pub fn timeline(&self) -> Vec<Self> {
+        let entries = self.0.get("timeline").and_then(|timeline| timeline.as_l().ok()).into_iter().flatten();
+        entries.filter_map(|entry| entry.as_m().ok().cloned().map(Self)).collect()
+    }
+
+    /// The names of what happened.
+    #[must_use]
+    pub fn events(&self) -> Vec<String> {
+        self.timeline().iter().filter_map(|entry| entry.text("event").map(str::to_owned)).collect()
     }
 
     /// Whether there is such an attribute.
@@ -84,35 +97,33 @@ impl Stack {
 
     /// The bodies of all messages on the notifications queue, by the local AWS's view of it: receiving them would hide them
     /// from everybody else for a while.
-    pub async fn notifications(&self) -> Vec<Value> {
-        let url = format!("{}/_ministack/sqs/messages", self.aws_endpoint_url.trim_end_matches('/'));
-        let url = reqwest::Url::parse_with_params(&url, [("QueueUrl", &self.notifications_queue_url)]);
-        let seen = self.get_json(url.expect("AWS_ENDPOINT_URL is a URL")).await;
+    pub async fn notifications(&self) -> Vec<String> {
+        self.messages(&self.notifications_queue_url).await
+    }
+
+    /// The bodies of all messages on the dead-letter queue.
+    pub async fn dead_letters(&self) -> Vec<String> {
+        self.messages(&self.dead_letter_queue_url).await
+    }
+
+    async fn messages(&self, queue_url: &str) -> Vec<String> {
+        let url = self.control_plane("/_ministack/sqs/messages");
+        let url = reqwest::Url::parse_with_params(url.as_str(), [("QueueUrl", queue_url)]);
+        let seen = self.get_json("sqs", url.expect("AWS_ENDPOINT_URL is a URL")).await;
         let by_account = seen["messages"].as_object().expect("messages by account");
         let queues = by_account.values().filter_map(Value::as_object).flat_map(|by_region| by_region.values());
         let messages = queues.filter_map(Value::as_object).flat_map(|by_queue| by_queue.values());
-        messages.filter_map(Value::as_array).flatten().map(|message| message["Body"].clone()).collect()
+        let messages = messages.filter_map(Value::as_array).flatten();
+        messages.filter_map(|message| message["Body"].as_str().map(str::to_owned)).collect()
     }
 
     /// The gateway responses of the API under test, as its control plane describes them.
     pub async fn gateway_responses(&self) -> Vec<Value> {
-        let apis = self.get_json(self.control_plane("/restapis")).await;
+        let apis = self.get_json("apigateway", self.control_plane("/restapis")).await;
         let apis = apis["item"].as_array().expect("a list of APIs").iter();
         let id = apis.filter_map(|api| api["id"].as_str()).find(|id| self.api_url.as_str().contains(id));
         let path = format!("/restapis/{}/gatewayresponses", id.expect("API_URL names its API"));
-        let responses = self.get_json(self.control_plane(&path)).await;
+        let responses = self.get_json("apigateway", self.control_plane(&path)).await;
         responses["item"].as_array().expect("a list of gateway responses").clone()
-    }
-
-    fn control_plane(&self, path: &str) -> reqwest::Url {
-        let url = format!("{}{path}", self.aws_endpoint_url.trim_end_matches('/'));
-        url.parse().expect("AWS_ENDPOINT_URL is a URL")
-    }
-
-    async fn get_json(&self, url: reqwest::Url) -> Value {
-        // The local AWS checks no signature, but tells services and regions apart by the scope in this header.
-        let scope = "AWS4-HMAC-SHA256 Credential=test/20260101/eu-west-2/apigateway/aws4_request, SignedHeaders=host";
-        let request = self.http.get(url).header("authorization", format!("{scope}, Signature=none"));
-        request.send().await.expect("the local AWS answers").json().await.expect("the local AWS answers in JSON")
     }
 }

@@ -1,0 +1,69 @@
+//! A small HTTP server on loopback, for what stands between a function and the stack.
+
+use std::future::Future;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+use tokio::task::{JoinHandle, JoinSet};
+
+pub(crate) type Request = hyper::Request<Bytes>;
+pub(crate) type Response = hyper::Response<Full<Bytes>>;
+
+/// Serves until it is dropped.
+pub(crate) struct Server {
+    address: SocketAddr,
+    serving: JoinHandle<()>,
+}
+
+impl Server {
+    /// Answers each request with `answer`. `None` closes the connection without an answer.
+    pub(crate) async fn start<Answering>(answer: impl Fn(Request) -> Answering + Clone + Send + Sync + 'static) -> Self
+    where
+        Answering: Future<Output = Option<Response>> + Send,
+    {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("loopback has a free port");
+        let address = listener.local_addr().expect("a bound socket has an address");
+        let serving = tokio::spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                let answer = answer.clone();
+                connections.spawn(async move {
+                    let service = service_fn(async |request: hyper::Request<Incoming>| {
+                        let (head, body) = request.into_parts();
+                        let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+                        answer(Request::from_parts(head, body)).await.ok_or(io::Error::other("left without an answer"))
+                    });
+                    // Either side may go at any time: that is what these tests are about.
+                    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+                });
+            }
+        });
+        Self { address, serving }
+    }
+
+    pub(crate) fn authority(&self) -> String {
+        self.address.to_string()
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+/// An answer in JSON, with this status.
+pub(crate) fn json(status: u16, body: impl Into<Bytes>) -> Response {
+    let response = hyper::Response::builder().status(status).header("content-type", "application/json");
+    response.body(Full::new(body.into())).expect("status and header are legal")
+}

@@ -1,0 +1,301 @@
+//! Lambda, as far as a function sees it: the Runtime API, under which the released binary runs as a child process that can be
+//! killed for real.
+//!
+//! Source: Lambda Developer Guide, "Using the Lambda runtime API for custom runtimes".
+
+use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures_util::FutureExt;
+use reqwest::Method;
+use serde_json::{Map, Value, json};
+use tokio::process::{Child, Command};
+use tokio::sync::{Mutex, RwLock, mpsc, watch};
+
+use crate::http::{self, Request, Response, Server};
+use crate::proxy::Proxy;
+use crate::stack::{Stack, scope, variable};
+use crate::unique_text;
+
+/// By this variable the local AWS is told to hand a function's events to another host.
+const HOST_VARIABLE: &str = "MINISTACK_LAMBDA_PROXY_URL";
+/// The builds that the local stack has deployed.
+const BINARIES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/release");
+/// How long a function may take to ask for its first event: far more than any does.
+const START_DEADLINE: Duration = Duration::from_secs(30);
+/// How long a function waits for one attempt of a call: long, for two cores may carry everything at once, but so that the
+/// mailer's three budgets fit into its time.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A deployed function's configuration.
+#[derive(Clone, Debug)]
+pub struct Function {
+    pub(crate) name: String,
+    pub(crate) deployed_as: String,
+    pub(crate) variables: Map<String, Value>,
+    timeout: Duration,
+    arn: String,
+    patience: Duration,
+}
+
+/// One environment of a function, which calls AWS through a proxy.
+pub struct Instance {
+    child: Child,
+    proxy: Proxy,
+    events: mpsc::UnboundedSender<Value>,
+    outcomes: mpsc::UnboundedReceiver<Outcome>,
+    timeout: Duration,
+    _runtime_api: Server,
+}
+
+/// What came of an event.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// The function's answer.
+    Answered(Value),
+    /// The function's error.
+    Failed(Value),
+    /// The function was killed, ended by itself, or took longer than it may.
+    Died,
+}
+
+impl Function {
+    /// Reads what the Lambda API says of a function.
+    pub(crate) fn new(name: &str, configuration: &Value) -> Self {
+        let text = |member: &str| configuration[member].as_str().unwrap_or_default().to_owned();
+        Self {
+            name: name.to_owned(),
+            deployed_as: text("FunctionName"),
+            variables: configuration["Environment"]["Variables"].as_object().cloned().unwrap_or_default(),
+            timeout: Duration::from_secs(configuration["Timeout"].as_u64().expect("a function has a timeout")),
+            arn: text("FunctionArn"),
+            patience: PATIENCE,
+        }
+    }
+
+    /// One of its environment variables.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> &str {
+        self.variables.get(name).and_then(Value::as_str).unwrap_or_else(|| panic!("{} lacks {name}", self.name))
+    }
+
+    /// The name that AWS knows it by.
+    #[must_use]
+    pub fn arn(&self) -> &str {
+        &self.arn
+    }
+
+    /// The same function with a shorter wait for each call, for tests of calls that hang.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    fn command(&self, runtime_api: &Server, proxy: &Proxy) -> Command {
+        let mut command = Command::new(Path::new(BINARIES).join(&self.name));
+        let variables = self.variables.iter().filter_map(|(name, value)| Some((name, value.as_str()?)));
+        command.env_clear().envs(variables);
+        // A file of Amazon Linux.
+        command.env_remove("SSL_CERT_FILE");
+        for (name, patience) in [
+            ("CONNECT_TIMEOUT_MS", self.patience),
+            ("ATTEMPT_TIMEOUT_MS", self.patience),
+            ("OPERATION_TIMEOUT_MS", self.patience * 3 / 2),
+            ("ENQUEUE_TIMEOUT_MS", self.patience * 2),
+            ("SEND_TIMEOUT_MS", self.patience),
+            ("MARK_TIMEOUT_MS", self.patience * 2),
+            ("HANDLER_DEADLINE_MS", self.patience * 3),
+            ("WARM_UP_TIMEOUT_MS", self.patience),
+        ] {
+            command.env(name, patience.as_millis().to_string());
+        }
+        command.envs([
+            ("AWS_ENDPOINT_URL", proxy.url().as_str()),
+            ("AWS_REGION", "eu-west-2"),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+            ("AWS_LAMBDA_RUNTIME_API", &runtime_api.authority()),
+            ("AWS_LAMBDA_FUNCTION_NAME", &self.deployed_as),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+            ("AWS_LAMBDA_LOG_GROUP_NAME", &format!("/aws/lambda/{}", self.deployed_as)),
+            ("AWS_LAMBDA_LOG_STREAM_NAME", "driven"),
+        ]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+        command
+    }
+}
+
+impl Instance {
+    /// Starts the function and waits until it asks for its first event.
+    pub async fn start(function: &Function, proxy: &Proxy) -> Self {
+        let (events, next_event) = mpsc::unbounded_channel();
+        let (outcome, outcomes) = mpsc::unbounded_channel();
+        let api = Arc::new(RuntimeApi {
+            function: function.clone(),
+            next_event: Mutex::new(next_event),
+            outcome,
+            asked: watch::Sender::new(false),
+        });
+        let mut asked = api.asked.subscribe();
+        let runtime_api = Server::start(move |request| {
+            let api = Arc::clone(&api);
+            async move { api.answer(&request).await }
+        })
+        .await;
+        let spawned = function.command(&runtime_api, proxy).spawn();
+        let mut child = spawned.unwrap_or_else(|error| panic!("{} cannot be started: {error}", function.name));
+        let ready = tokio::time::timeout(START_DEADLINE, async {
+            tokio::select! {
+                ready = asked.wait_for(|asked| *asked) => ready.is_ok(),
+                _ = child.wait() => false,
+            }
+        });
+        assert_eq!(ready.await, Ok(true), "{} does not start", function.name);
+        let proxy = proxy.clone();
+        Self { child, proxy, events, outcomes, timeout: function.timeout, _runtime_api: runtime_api }
+    }
+
+    /// Gives the function an event.
+    pub async fn invoke(&mut self, event: &Value) -> Outcome {
+        self.events.send(event.clone()).expect("the Runtime API serves");
+        let came = tokio::select! {
+            outcome = self.outcomes.recv() => outcome,
+            () = self.proxy.kills() => None,
+            _ = self.child.wait() => None,
+            () = tokio::time::sleep(self.timeout) => None,
+        };
+        if let Some(outcome) = came {
+            return outcome;
+        }
+        self.child.kill().await.expect("a child can be killed");
+        Outcome::Died
+    }
+}
+
+struct RuntimeApi {
+    function: Function,
+    next_event: Mutex<mpsc::UnboundedReceiver<Value>>,
+    outcome: mpsc::UnboundedSender<Outcome>,
+    asked: watch::Sender<bool>,
+}
+
+impl RuntimeApi {
+    async fn answer(&self, request: &Request) -> Option<Response> {
+        let path = request.uri().path().strip_prefix("/2018-06-01/runtime/")?;
+        let body = || serde_json::from_slice(request.body()).unwrap_or_default();
+        match path.rsplit('/').next()? {
+            "next" => return self.next().await,
+            "response" => self.outcome.send(Outcome::Answered(body())).ok()?,
+            "error" => self.outcome.send(Outcome::Failed(body())).ok()?,
+            _ => return None,
+        }
+        Some(http::json(202, r#"{"status":"OK"}"#))
+    }
+
+    async fn next(&self) -> Option<Response> {
+        self.asked.send_replace(true);
+        let event = self.next_event.lock().await.recv().await?;
+        let mut response = http::json(200, event.to_string());
+        let deadline = (now_since_epoch() + self.function.timeout).as_millis();
+        for (name, value) in [
+            ("lambda-runtime-aws-request-id", unique_text()),
+            ("lambda-runtime-deadline-ms", deadline.to_string()),
+            ("lambda-runtime-invoked-function-arn", self.function.arn.clone()),
+            ("lambda-runtime-trace-id", "Root=1-6862a1ff-000000000000000000000001;Sampled=0".to_owned()),
+        ] {
+            response.headers_mut().insert(name, value.parse().expect("the value is a legal header"));
+        }
+        Some(response)
+    }
+}
+
+impl Outcome {
+    /// The enquiry's id, if it is the ring's 201.
+    #[must_use]
+    pub fn accepted_id(&self) -> Option<String> {
+        let Self::Answered(response) = self else { return None };
+        let body: Value = serde_json::from_str(response["body"].as_str()?).ok()?;
+        (response["statusCode"] == 201).then(|| body["id"].as_str().map(str::to_owned))?
+    }
+
+    /// Expects an answer.
+    #[track_caller]
+    pub fn assert_answered(&self) {
+        assert!(matches!(self, Self::Answered(_)), "{self:?}");
+    }
+}
+
+impl Stack {
+    /// Gives one event to a function whose calls go through `proxy`.
+    pub async fn drive(&self, function: &str, proxy: &Proxy, event: &Value) -> Outcome {
+        Instance::start(&self.function(function).await, proxy).await.invoke(event).await
+    }
+
+    /// A deployed function, by the name of its crate.
+    pub async fn function(&self, name: &str) -> Function {
+        let output = format!("{}_FUNCTION", name.to_uppercase().replace('-', "_"));
+        let path = format!("functions/{}/configuration", variable(&output));
+        Function::new(name, &self.lambda(Method::GET, &path, &Value::Null).await)
+    }
+
+    /// Has the messages on a function's queue handled by environments of it that call AWS through `proxy`, for as long as
+    /// `experiment` takes. The mapping stays as it is deployed, save that it invokes a function whose environments run here.
+    /// (To give the deployed one another endpoint would end what it has under way, for every test.)
+    pub async fn with_messages_behind<T>(
+        &self,
+        function: &Function,
+        proxy: &Proxy,
+        experiment: impl Future<Output = T>,
+    ) -> T {
+        let under_way = Arc::new(RwLock::new(()));
+        let host = (function.clone(), proxy.clone(), Arc::clone(&under_way));
+        let host = Server::start(move |event: Request| {
+            let (function, proxy, under_way) = host.clone();
+            async move {
+                let _under_way = under_way.read().await;
+                let event = serde_json::from_slice(event.body()).ok()?;
+                match Instance::start(&function, &proxy).await.invoke(&event).await {
+                    Outcome::Answered(answer) => Some(http::json(200, answer.to_string())),
+                    Outcome::Failed(error) => Some(http::json(500, error.to_string())),
+                    Outcome::Died => None,
+                }
+            }
+        });
+        let host = host.await;
+        let stand_in = json!({
+            "FunctionName": unique_text(),
+            "Runtime": "provided.al2023",
+            "Timeout": function.timeout.as_secs(),
+            "Environment": { "Variables": { HOST_VARIABLE: host.url() } },
+        });
+        self.lambda(Method::POST, "functions", &stand_in).await;
+        let mappings = format!("event-source-mappings?FunctionName={}", function.deployed_as);
+        let mappings = self.lambda(Method::GET, &mappings, &Value::Null).await;
+        let mapping = mappings["EventSourceMappings"][0]["UUID"].as_str().expect("the function has a mapping");
+        let mapping = format!("event-source-mappings/{mapping}");
+        self.lambda(Method::PUT, &mapping, &json!({ "FunctionName": stand_in["FunctionName"] })).await;
+        let result = AssertUnwindSafe(experiment).catch_unwind().await;
+        self.lambda(Method::PUT, &mapping, &json!({ "FunctionName": function.deployed_as })).await;
+        let _nothing_is_under_way = under_way.write().await;
+        result.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    async fn lambda(&self, method: Method, path: &str, body: &Value) -> Value {
+        let url = self.control_plane(&format!("/2015-03-31/{path}"));
+        let request = self.http.request(method, url).header("authorization", scope("lambda")).json(body);
+        let answer = request.send().await.expect("the local AWS answers");
+        let (status, text) = (answer.status(), answer.text().await.unwrap_or_default());
+        assert!(status.is_success(), "{path}: {status} {text}");
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "events bear the time at which they are made")]
+pub(crate) fn now_since_epoch() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970")
+}

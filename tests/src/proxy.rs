@@ -1,0 +1,275 @@
+//! A proxy in front of the local AWS that lets one call fail, in every way in which a call can.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use serde_json::{Value, json};
+use tokio::sync::{Notify, watch};
+
+use crate::http::{self, Request, Response, Server};
+use crate::stack::Stack;
+
+/// A call to AWS on the way from a submission to its mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AwsCall {
+    /// DynamoDB: the enquiry is written, with its key if it has one.
+    Record,
+    /// SQS: a new enquiry's id is put on the queue.
+    Enqueue,
+    /// DynamoDB: a mailer takes the lease.
+    Claim,
+    /// SES: the mail.
+    Send,
+    /// DynamoDB: the record says that it was mailed.
+    Mark,
+    /// DynamoDB: the sweeper looks for what is due.
+    Sweep,
+    /// DynamoDB: the sweeper lets it come due later.
+    Move,
+    /// SQS: the sweeper puts ids on the queue again.
+    Reenqueue,
+}
+
+/// In which way a call fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Failure {
+    /// The service says no and has done nothing.
+    Refused,
+    /// The service has done it; its answer is lost, and so are the answers to all further attempts.
+    AnswerLost,
+    /// The same, but the next attempt is answered.
+    AnswerLostOnce,
+    /// Nothing is done and nothing is answered, until the caller gives up or the fault is lifted.
+    Hangs,
+    /// The service has done it, and the function is killed before it learns so.
+    Killed,
+}
+
+/// A failure of the calls of one kind.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    call: AwsCall,
+    mentioning: String,
+    failure: Failure,
+}
+
+/// The proxy. It knows everything that was called through it. Clones are one and the same.
+#[derive(Clone)]
+pub struct Proxy {
+    server: Arc<Server>,
+    seen: Arc<Seen>,
+}
+
+struct Seen {
+    aws: reqwest::Url,
+    http: reqwest::Client,
+    fault: Option<Fault>,
+    strikes: watch::Sender<usize>,
+    lifted: watch::Sender<bool>,
+    kill: Notify,
+    requests: Mutex<Vec<(Option<AwsCall>, Bytes)>>,
+}
+
+impl AwsCall {
+    /// All of them.
+    pub const ALL: [Self; 8] =
+        [Self::Record, Self::Enqueue, Self::Claim, Self::Send, Self::Mark, Self::Sweep, Self::Move, Self::Reenqueue];
+
+    fn of(request: &Request) -> Option<Self> {
+        if request.uri().path() == "/v2/email/outbound-emails" {
+            return Some(Self::Send);
+        }
+        let target = request.headers().get("x-amz-target")?.to_str().ok()?;
+        match target.rsplit('.').next()? {
+            "PutItem" | "TransactWriteItems" => Some(Self::Record),
+            "UpdateItem" => Self::of_update(&serde_json::from_slice(request.body()).ok()?),
+            "Query" => Some(Self::Sweep),
+            "SendMessage" => Some(Self::Enqueue),
+            "SendMessageBatch" => Some(Self::Reenqueue),
+            _ => None,
+        }
+    }
+
+    /// Updates are told apart by the state that they set, or by setting none.
+    fn of_update(update: &Value) -> Option<Self> {
+        let expression = update["UpdateExpression"].as_str()?;
+        let Some((_, state)) = expression.split_once("mail_state = ") else {
+            return (expression.contains("mail_due_at") && !expression.contains("mail_lease")).then_some(Self::Move);
+        };
+        let state = state.split([',', ' ']).next()?;
+        match update["ExpressionAttributeValues"][state]["S"].as_str()? {
+            "sending" => Some(Self::Claim),
+            "sent" => Some(Self::Mark),
+            _ => None,
+        }
+    }
+
+    /// How the service says no for the moment. SES says so in two ways, one of which does not mean that nothing was done.
+    fn refusal(self, strike: usize) -> Response {
+        let (status, code) = match self {
+            Self::Record | Self::Claim | Self::Mark | Self::Sweep | Self::Move => {
+                (400, "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException")
+            }
+            Self::Enqueue | Self::Reenqueue => (503, "com.amazonaws.sqs#ServiceUnavailable"),
+            Self::Send if strike % 2 == 1 => (429, "TooManyRequestsException"),
+            Self::Send => (503, "ServiceUnavailable"),
+        };
+        let mut response = http::json(status, json!({ "__type": code, "message": "injected" }).to_string());
+        response.headers_mut().insert("x-amzn-errortype", code.parse().expect("a code is a legal header value"));
+        response
+    }
+}
+
+impl Fault {
+    /// All calls of this kind fail in this way.
+    #[must_use]
+    pub fn at(call: AwsCall, failure: Failure) -> Self {
+        Self { call, mentioning: String::new(), failure }
+    }
+
+    /// Only those that mention this text, such as an enquiry's id.
+    #[must_use]
+    pub fn mentioning(self, text: impl Into<String>) -> Self {
+        Self { mentioning: text.into(), ..self }
+    }
+}
+
+impl Failure {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Refused, Self::AnswerLost, Self::AnswerLostOnce, Self::Hangs, Self::Killed];
+}
+
+impl Proxy {
+    /// A proxy that forwards everything.
+    pub async fn start(stack: &Stack) -> Self {
+        Self::with_fault(stack, None).await
+    }
+
+    /// A proxy that forwards what the fault does not strike.
+    pub async fn with_fault(stack: &Stack, fault: impl Into<Option<Fault>>) -> Self {
+        let seen = Arc::new(Seen {
+            aws: stack.aws_endpoint_url.parse().expect("AWS_ENDPOINT_URL is a URL"),
+            http: stack.http.clone(),
+            fault: fault.into(),
+            strikes: watch::Sender::new(0),
+            lifted: watch::Sender::new(false),
+            kill: Notify::new(),
+            requests: Mutex::default(),
+        });
+        let answering = Arc::clone(&seen);
+        let server = Server::start(move |request| {
+            let seen = Arc::clone(&answering);
+            async move { seen.answer(request).await }
+        });
+        Self { server: Arc::new(server.await), seen }
+    }
+
+    /// How often the fault has struck.
+    #[must_use]
+    pub fn strikes(&self) -> usize {
+        *self.seen.strikes.borrow()
+    }
+
+    /// Waits until the fault has struck.
+    pub async fn struck(&self) {
+        self.seen.strikes.subscribe().wait_for(|strikes| *strikes > 0).await.expect("the proxy keeps count");
+    }
+
+    /// From now on, nothing fails. Whatever hangs goes on.
+    pub fn lift(&self) {
+        self.seen.lifted.send_replace(true);
+    }
+
+    /// The calls, in their order. `None` is one that has nothing to do with notifications.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Option<AwsCall>> {
+        self.seen.requests().iter().map(|(call, _)| *call).collect()
+    }
+
+    /// The bodies of all calls of a kind, in their order.
+    #[must_use]
+    pub fn bodies(&self, call: AwsCall) -> Vec<Value> {
+        let requests = self.seen.requests();
+        let of_kind = requests.iter().filter(|(kind, _)| *kind == Some(call));
+        of_kind.map(|(_, body)| serde_json::from_slice(body).expect("AWS is called in JSON")).collect()
+    }
+
+    /// Whether any call mentioned this text.
+    #[must_use]
+    pub fn saw(&self, text: &str) -> bool {
+        let requests = self.seen.requests();
+        requests.iter().any(|(_, body)| mentions(body, text))
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.server.url()
+    }
+
+    /// Waits for the fault that kills.
+    pub(crate) async fn kills(&self) {
+        self.seen.kill.notified().await;
+    }
+}
+
+impl Seen {
+    async fn answer(&self, request: Request) -> Option<Response> {
+        let call = AwsCall::of(&request);
+        self.requests().push((call, request.body().clone()));
+        let Some((fault, strike)) = self.fault_at(call, &request) else { return Some(self.forward(request).await) };
+        match fault.failure {
+            Failure::Refused => Some(fault.call.refusal(strike)),
+            Failure::AnswerLost | Failure::AnswerLostOnce => {
+                self.forward(request).await;
+                None
+            }
+            Failure::Hangs => {
+                self.lifted.subscribe().wait_for(|lifted| *lifted).await.expect("the proxy lives");
+                Some(self.forward(request).await)
+            }
+            Failure::Killed => {
+                self.forward(request).await;
+                self.kill.notify_one();
+                std::future::pending().await
+            }
+        }
+    }
+
+    fn requests(&self) -> MutexGuard<'_, Vec<(Option<AwsCall>, Bytes)>> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The fault that strikes this request, and how many have been struck with it.
+    fn fault_at(&self, call: Option<AwsCall>, request: &Request) -> Option<(&Fault, usize)> {
+        let fault = self.fault.as_ref()?;
+        let once = fault.failure == Failure::AnswerLostOnce;
+        let strikes = call == Some(fault.call)
+            && mentions(request.body(), &fault.mentioning)
+            && !*self.lifted.borrow()
+            && !(once && *self.strikes.borrow() > 0);
+        strikes.then(|| {
+            self.strikes.send_modify(|strikes| *strikes += 1);
+            (fault, *self.strikes.borrow())
+        })
+    }
+
+    async fn forward(&self, request: Request) -> Response {
+        let (head, body) = request.into_parts();
+        let mut url = self.aws.clone();
+        url.set_path(head.uri.path());
+        url.set_query(head.uri.query());
+        // Services and regions are told apart by the signature's scope, and signatures are not checked.
+        let forwarded = self.http.request(head.method, url).headers(head.headers).body(body).send().await;
+        let answer = forwarded.expect("the local AWS answers");
+        let mut response = Response::new(Full::default());
+        *response.status_mut() = answer.status();
+        *response.headers_mut() = answer.headers().clone();
+        response.headers_mut().remove("transfer-encoding");
+        *response.body_mut() = Full::new(answer.bytes().await.expect("the local AWS answers in full"));
+        response
+    }
+}
+
+fn mentions(body: &[u8], text: &str) -> bool {
+    text.is_empty() || body.windows(text.len()).any(|window| window == text.as_bytes())
+}
