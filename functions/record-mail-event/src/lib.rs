@@ -19,16 +19,16 @@ pub struct State {
     notifications: Notifications,
 }
 
-/// What became of an event, as its log line calls it.
+/// What became of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// `moved`: the record says so now.
+    /// The record says so now.
     Moved,
-    /// `stale`: the record knew it, or something later.
+    /// The record knew it, or something later.
     Stale,
-    /// `unknown`: there is no such enquiry, or the mail was none of ours.
+    /// There is no such enquiry, or the mail was none of ours.
     Unknown,
-    /// `ignored`: the event tells nothing of what became of the mail.
+    /// The event tells nothing of what became of the mail.
     Ignored,
 }
 
@@ -71,29 +71,38 @@ impl State {
     /// When the event is to come again. The text holds no data.
     pub async fn answer(&self, event: MailEvent) -> Result<(), String> {
         let result = record_mail_event(self, &event).await;
-        let outcome = match result {
-            Ok(Outcome::Moved) => "moved",
-            Ok(Outcome::Stale) => "stale",
-            Ok(Outcome::Unknown) => "unknown",
-            Ok(Outcome::Ignored) => "ignored",
-            Err(_) => "failed",
-        };
+        let outcome = result.as_ref().ok().copied();
         tracing::info!(
-            event = event.delivery().and_then(alarming),
+            event = event.delivery().and_then(|delivery| alarming(delivery, outcome)),
             enquiry_id = event.enquiry_id().as_ref().map(domain::EnquiryId::as_str),
             ses_message_id = event.ses_message_id(),
             delivery = event.delivery().map(Delivery::as_str),
-            outcome,
+            outcome = outcome.map_or("failed", Outcome::as_str),
             cause = result.as_ref().err().map(tracing::field::display),
         );
         result.map(|_| ()).map_err(|error| error.to_string())
     }
 }
 
+impl Outcome {
+    /// The word in the log line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Moved => "moved",
+            Self::Stale => "stale",
+            Self::Unknown => "unknown",
+            Self::Ignored => "ignored",
+        }
+    }
+}
+
 /// What the template counts and rings an alarm for: a department does not get its mail.
-fn alarming(delivery: Delivery) -> Option<&'static str> {
+fn alarming(delivery: Delivery, outcome: Option<Outcome>) -> Option<&'static str> {
     match delivery {
-        Delivery::Delivered => None,
+        Delivery::Accepted | Delivery::Delivered => None,
+        // After a delivery it is only an automatic reply.
+        Delivery::SoftBounced => (outcome == Some(Outcome::Moved)).then_some("mail_bounced"),
         Delivery::Complained => Some("mail_complained"),
         Delivery::Bounced => Some("mail_bounced"),
         Delivery::Rejected => Some("mail_rejected"),

@@ -58,10 +58,12 @@ fn read(event: &str) -> serde_json::Result<MailEvent> {
 #[tokio::test]
 async fn each_event_moves_the_delivery_and_what_harms_a_department_rings() {
     for (event, delivery, rings) in [
+        ("ses-send", "accepted", Value::Null),
         ("ses-delivery", "delivered", Value::Null),
         ("ses-delivery-as-the-rule-hands-it-over", "delivered", Value::Null),
         ("ses-complaint", "complained", json!("mail_complained")),
         ("ses-bounce", "bounced", json!("mail_bounced")),
+        ("ses-bounce-transient", "soft_bounced", json!("mail_bounced")),
         ("ses-reject", "rejected", json!("mail_rejected")),
     ] {
         let app = App::answered(ok());
@@ -82,6 +84,8 @@ async fn each_event_moves_the_delivery_and_what_harms_a_department_rings() {
 #[tokio::test]
 async fn the_delivery_moves_forward_only() {
     for (event, not_over) in [
+        ("ses-send", "NOT delivery IN (:accepted, :soft_bounced, :delivered, :complained, :bounced, :rejected)"),
+        ("ses-bounce-transient", "NOT delivery IN (:soft_bounced, :delivered, :complained, :bounced, :rejected)"),
         ("ses-delivery", "NOT delivery IN (:delivered, :complained, :bounced, :rejected)"),
         ("ses-complaint", "NOT delivery IN (:complained, :bounced, :rejected)"),
         ("ses-bounce", "NOT delivery IN (:bounced, :rejected)"),
@@ -106,9 +110,23 @@ async fn what_the_record_knows_already_is_stale_and_what_has_no_record_unknown()
 }
 
 #[tokio::test]
+async fn an_out_of_office_reply_to_a_mail_that_was_delivered_does_not_ring() {
+    let stale = dynamodb_error(400, "ConditionalCheckFailedException", &json!({ "Item": { "id": { "S": "x" } } }));
+    for (event, rings) in [("ses-bounce-transient", Value::Null), ("ses-bounce", json!("mail_bounced"))] {
+        let app = App::answered(stale.clone());
+        app.handle(event).await.unwrap();
+        assert_eq!(app.line()["event"], rings);
+    }
+}
+
+#[tokio::test]
 async fn what_tells_nothing_of_a_mail_of_ours_makes_no_call() {
     let app = App::answered(ok());
-    app.handle("ses-send").await.unwrap();
+    let opened = json!({
+        "time": "2026-06-29T13:42:09Z",
+        "detail": { "eventType": "Open", "mail": { "messageId": "x", "timestamp": "2026-06-29T13:42:09Z" } },
+    });
+    app.state.answer(serde_json::from_value(opened).unwrap()).await.unwrap();
     assert_eq!(app.line()["outcome"], "ignored");
     let of_others = json!({
         "time": "2026-06-29T13:42:09Z",
@@ -135,7 +153,7 @@ async fn what_is_no_event_of_ses_is_an_error_and_so_reaches_the_failure_destinat
 
 #[tokio::test]
 async fn no_line_holds_an_address() {
-    for event in ["ses-send", "ses-delivery", "ses-complaint", "ses-bounce", "ses-reject"] {
+    for event in ["ses-send", "ses-delivery", "ses-complaint", "ses-bounce", "ses-bounce-transient", "ses-reject"] {
         let app = App::answered(ok());
         app.handle(event).await.unwrap();
         assert!(!app.log.text().contains('@') && !app.log.text().contains("jordan"), "{}", app.log.text());

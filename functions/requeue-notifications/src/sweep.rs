@@ -13,7 +13,7 @@ pub struct Sweep {
     pub given_up: usize,
     /// Notifications that are due and were left for the next run.
     pub left: usize,
-    /// The age of the oldest enquiry whose notification was due, in seconds; 0 when nothing was.
+    /// How long the oldest enquiry whose notification was due has been waiting for its mail, in seconds; 0 when nothing was due.
     pub oldest_due_seconds: i64,
     /// What went wrong first, if anything did. It holds no data.
     pub cause: Option<String>,

@@ -176,6 +176,38 @@ async fn ses_down_for_four_days_is_given_up_after_three_and_rings() {
 }
 
 #[tokio::test]
+async fn an_enquiry_that_an_operator_made_due_again_has_three_days_more() {
+    let app = App::finding(1, SignedDuration::from_hours(1_000));
+    let item =
+        json!({ "created_at": { "S": "2026-01-01T00:00:00.000Z" }, "mail_pending_since": { "S": now().to_string() } });
+    app.aws.answers("UpdateItem", [Answer::Json(200, json!({ "Attributes": item }))]);
+    assert_eq!(app.sweep().await, Sweep { requeued: 1, ..Sweep::default() });
+}
+
+#[tokio::test]
+async fn giving_up_rings_before_the_record_says_so_and_is_written_once() {
+    let failed = json!({ "mail_state": { "S": "failed" } });
+    let written = dynamodb_error(400, "ConditionalCheckFailedException", &json!({ "Item": failed }));
+    for (answers, given_up) in [(vec![Answer::Lost, written], 1), (vec![Answer::Lost], 0)] {
+        let app = App::finding(1, SignedDuration::from_hours(73));
+        app.aws.answers("UpdateItem", [vec![moved(SignedDuration::from_hours(73))], answers].concat());
+        assert_eq!(app.sweep().await.given_up, given_up);
+        assert!(app.log.json().iter().any(|line| line["event"] == "mail_failed"));
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_enquiry_in_the_index_is_noted_and_spares_its_shard() {
+    let app = App::finding(0, SignedDuration::ZERO);
+    let mut found = items(0..2);
+    found["Items"][0]["id"]["S"] = "no id".into();
+    app.aws.answers("Query", [Answer::Json(200, found), page(0..0)]);
+    let sweep = app.sweep().await;
+    assert_eq!((sweep.requeued, sweep.left), (1, 0));
+    assert_eq!(sweep.cause.as_deref(), Some("the index holds what is no enquiry"));
+}
+
+#[tokio::test]
 async fn what_the_queue_does_not_take_is_counted_and_comes_due_again() {
     let app = App::finding(3, SignedDuration::ZERO);
     let failed = json!([{ "Id": "1", "SenderFault": false, "Code": "InternalError" }]);

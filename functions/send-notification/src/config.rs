@@ -6,6 +6,9 @@ use domain::EmailAddress;
 use notify::Inboxes;
 use runtime::{VariableError, Variables};
 
+/// How long one notification may take at most: less than the function's timeout of 30 s, or none would ever be begun.
+const LONGEST_BUDGET: Duration = Duration::from_secs(28);
+
 /// The function's configuration; each field names its environment variable.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -34,7 +37,7 @@ impl Config {
     /// # Errors
     /// Names the variable that is missing or bad.
     pub fn from_variables(variables: &Variables) -> Result<Self, VariableError> {
-        Ok(Self {
+        let config = Self {
             enquiries_table: variables.required("ENQUIRIES_TABLE")?,
             dead_letter_queue_url: variables.required("DEAD_LETTER_QUEUE_URL")?,
             sender: variables.required("MAIL_SENDER")?,
@@ -49,7 +52,12 @@ impl Config {
             claim_budget: variables.milliseconds_or("OPERATION_TIMEOUT_MS", Duration::from_secs(2))?,
             send_budget: variables.milliseconds_or("SEND_TIMEOUT_MS", Duration::from_secs(10))?,
             mark_budget: variables.milliseconds_or("MARK_TIMEOUT_MS", Duration::from_secs(10))?,
-        })
+        };
+        if config.budget() > LONGEST_BUDGET {
+            let reason = "it may be 28,000 at most, with OPERATION_TIMEOUT_MS and SEND_TIMEOUT_MS added".to_owned();
+            return Err(VariableError::Bad { name: "MARK_TIMEOUT_MS", reason });
+        }
+        Ok(config)
     }
 
     /// How long one notification may take. One that is begun with less time left could be cut off between SES and the mark.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aws_types::SdkConfig;
 use domain::EnquiryId;
-use domain::notification::retry_after;
+use domain::notification::{retry_after, unconfirmed_for};
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use notify::{Batch, BatchAnswer, Mail, MailSender, Message, NotificationQueue, SendError};
@@ -49,7 +49,7 @@ pub async fn send_notification(
         Ok(ses_message_id) => Ok(state.mark(&claim, ses_message_id).await),
         Err(SendError::NotNow(cause)) => Ok(state.postpone(&claim, &cause).await),
         Err(SendError::Unconfirmed(cause)) => Ok(state.hold(&claim, &cause).await),
-        Err(SendError::Refused(cause)) => Ok(state.fail(&claim, &cause).await),
+        Err(SendError::Refused(cause)) => Ok(state.fail(&claim, &cause, id).await),
     }
 }
 
@@ -67,8 +67,8 @@ impl State {
         }
     }
 
-    /// Handles the messages of a batch one after the other, so that as many mails are under way as there are environments, and
-    /// has those come again that could not be handled before `deadline`.
+    /// Handles the messages of a batch one after the other, so that no more mails are under way than there are environments.
+    /// One that cannot be over and done with by `deadline` is left to the sweeper.
     pub async fn answer(&self, batch: Batch, deadline: Timestamp) -> BatchAnswer {
         let mut answer = BatchAnswer::default();
         for message in &batch.messages {
@@ -84,7 +84,7 @@ impl State {
 
     async fn handle(&self, message: &Message, deadline: Timestamp) -> Report {
         if self.now().duration_until(deadline) < SignedDuration::try_from(self.budget).unwrap_or(SignedDuration::MAX) {
-            return Report::from(Outcome::Retried).because(&"no time left");
+            return Outcome::NoTimeLeft.into();
         }
         let Some(id) = message.enquiry_id() else { return self.bury(message).await };
         let sending = AssertUnwindSafe(send_notification(self, &id, message.queued_at())).catch_unwind();
@@ -95,10 +95,10 @@ impl State {
         }
     }
 
-    /// The record and nothing else makes the mail. One that cannot be read, or rendered, never will be.
+    /// The record and nothing else makes the mail. One that cannot be read, or rendered, may be by the next version of this.
     async fn send(&self, id: &EnquiryId, claim: &Claim) -> Result<String, SendError> {
-        let enquiry = claim.enquiry().map_err(|error| SendError::Refused(error.to_string()))?;
-        let mail = Mail::of(id, &enquiry).map_err(|error| SendError::Refused(error.to_string()))?;
+        let enquiry = claim.enquiry().map_err(|error| SendError::NotNow(error.to_string()))?;
+        let mail = Mail::of(id, &enquiry).map_err(|error| SendError::NotNow(error.to_string()))?;
         self.sender.send(id, &enquiry, &mail).await
     }
 
@@ -114,19 +114,23 @@ impl State {
 
     async fn postpone(&self, claim: &Claim, cause: &str) -> Report {
         let now = self.now();
-        let written = self.notifications.postpone(claim, cause, next_attempt(now, claim), now).await;
-        Report::of_claim(Outcome::Postponed, claim).because(&and_failure(cause, written))
+        let until = later(now, retry_after(claim.attempts(), random_share()));
+        let written = self.notifications.postpone(claim, cause, until, now).await;
+        Report::of_written(Outcome::Postponed, claim, cause, written)
     }
 
     async fn hold(&self, claim: &Claim, cause: &str) -> Report {
         let now = self.now();
-        let written = self.notifications.hold(claim, cause, next_attempt(now, claim), now).await;
-        Report::of_claim(Outcome::Unconfirmed, claim).because(&and_failure(cause, written))
+        let until = later(now, unconfirmed_for(claim.attempts()));
+        let written = self.notifications.hold(claim, cause, until, now).await;
+        Report::of_written(Outcome::Unconfirmed, claim, cause, written)
     }
 
-    async fn fail(&self, claim: &Claim, cause: &str) -> Report {
+    async fn fail(&self, claim: &Claim, cause: &str, id: &EnquiryId) -> Report {
+        // Before the record says so: rather two alarms than none.
+        tracing::error!(event = "mail_failed", enquiry_id = id.as_str(), cause);
         let written = self.notifications.fail(claim, cause, self.now()).await;
-        Report::of_claim(Outcome::Failed, claim).because(&and_failure(cause, written))
+        Report::of_written(Outcome::Failed, claim, cause, written)
     }
 
     /// What is no notification goes where people look at it, and its neighbours go on.
@@ -142,16 +146,11 @@ impl State {
     }
 }
 
-fn next_attempt(now: Timestamp, claim: &Claim) -> Timestamp {
-    // Without randomness the backlog only comes back less spread out.
-    let share = getrandom::u32().map_or(0.0, |random| f64::from(random) / f64::from(u32::MAX));
-    now.saturating_add(retry_after(claim.attempts(), share)).unwrap_or(now)
+fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
+    now.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
 
-/// What the record could not be told is no loss, for the lease runs out; but it should be seen.
-fn and_failure(cause: &str, written: Result<Written, StorageError>) -> String {
-    match written {
-        Ok(_) => cause.to_owned(),
-        Err(error) => format!("{cause}; and {error}"),
-    }
+/// Without randomness a backlog only comes back less spread out.
+fn random_share() -> f64 {
+    getrandom::u32().map_or(0.0, |random| f64::from(random) / f64::from(u32::MAX))
 }

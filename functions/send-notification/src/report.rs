@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use notify::Message;
-use storage::Claim;
+use storage::{Claim, StorageError, Written};
 
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub enum Outcome {
     AlreadySent,
     /// The enquiry was given up before.
     AlreadyFailed,
-    /// Somebody else is mailing it; the message comes again, to see whether they did.
+    /// Somebody is mailing it, or it waits for its next attempt.
     Leased,
     /// There is no such enquiry, and so nothing to mail.
     Unknown,
@@ -22,12 +22,16 @@ pub enum Outcome {
     Postponed,
     /// SES may have taken the mail; nobody sends it again before the lease is over.
     Unconfirmed,
-    /// SES will never take this mail, or there is none to be made of the record. Somebody must look.
+    /// SES will never take this mail. Somebody must look.
     Failed,
     /// SES took the mail and the record does not say so: it will be mailed again.
     Unmarked,
     /// SES took the mail, and the record was removed meanwhile.
     Gone,
+    /// SES did not take the mail or did not say so; and meanwhile the record was removed, or says that an earlier one was taken.
+    Overtaken,
+    /// The batch took so long that this message could have been cut off between SES and the mark. It was not begun.
+    NoTimeLeft,
     /// The message is no notification and has gone to the dead-letter queue.
     Unparsable,
     /// Nothing was done; the message comes again.
@@ -63,21 +67,23 @@ impl Outcome {
             Self::Failed => "failed",
             Self::Unmarked => "unmarked",
             Self::Gone => "gone",
+            Self::Overtaken => "overtaken",
+            Self::NoTimeLeft => "no_time_left",
             Self::Unparsable => "unparsable",
             Self::Retried => "retried",
         }
     }
 
-    /// Whether the queue is to hand the message out again. All that may have reached SES is left to the record instead.
+    /// Whether the queue is to hand the message out again. Where the record knows when it is due, that is left to the sweeper,
+    /// or an SES that is slow would fill the queue, and in the end the dead-letter queue, with copies.
     #[must_use]
     pub const fn comes_again(self) -> bool {
-        matches!(self, Self::Leased | Self::Retried)
+        matches!(self, Self::Retried)
     }
 
     /// What the template counts.
     const fn event(self) -> Option<&'static str> {
         match self {
-            Self::Failed => Some("mail_failed"),
             Self::Unmarked => Some("mark_failed"),
             _ => None,
         }
@@ -94,6 +100,20 @@ impl Report {
     pub(crate) fn of_claim(outcome: Outcome, claim: &Claim) -> Self {
         let request_id = claim.request_id().map(str::to_owned);
         Self { request_id, attempt: Some(claim.attempts()), ..Self::from(outcome) }
+    }
+
+    /// What the record could not be told is no loss, for the lease runs out; but it should be seen.
+    pub(crate) fn of_written(
+        outcome: Outcome,
+        claim: &Claim,
+        cause: &str,
+        written: Result<Written, StorageError>,
+    ) -> Self {
+        match written {
+            Ok(Written::Done) => Self::of_claim(outcome, claim).because(&cause),
+            Ok(Written::Overtaken) => Self::of_claim(Outcome::Overtaken, claim).because(&cause),
+            Err(error) => Self::of_claim(outcome, claim).because(&format!("{cause}; and {error}")),
+        }
     }
 
     pub(crate) fn sent_as(self, ses_message_id: String) -> Self {

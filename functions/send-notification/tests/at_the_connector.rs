@@ -2,141 +2,16 @@
 //! outcome by its name. Time is virtual, so an SES that hangs costs a test nothing.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::path::Path;
+mod app;
 
-use connector::{Answer, Aws, Lines, dynamodb_error, ses_error};
-use jiff::{SignedDuration, Timestamp};
-use notify::Batch;
-use runtime::Variables;
-use send_notification::{Config, State};
+use connector::{Answer, dynamodb_error, ses_error};
+use jiff::SignedDuration;
+use send_notification::Config;
 use serde_json::{Value, json};
-use tracing::subscriber::DefaultGuard;
 
-const VARIABLES: [(&str, &str); 13] = [
-    ("AWS_REGION", "eu-west-2"),
-    ("AWS_ACCESS_KEY_ID", "test"),
-    ("AWS_SECRET_ACCESS_KEY", "test"),
-    ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
-    ("ENQUIRIES_TABLE", "enquiries"),
-    ("DEAD_LETTER_QUEUE_URL", "http://127.0.0.1:1/000000000000/dead-letters"),
-    ("MAIL_SENDER", "enquiries@credicorp.example"),
-    ("MAIL_CONFIGURATION_SET", "credicorp-public"),
-    ("INBOX_GENERAL", "general@credicorp.example"),
-    ("INBOX_SUPPORT", "support@credicorp.example"),
-    ("INBOX_PAYMENTS", "payments@credicorp.example"),
-    ("INBOX_HARDSHIP", "hardship@credicorp.example"),
-    ("INBOX_COMPLAINTS", "complaints@credicorp.example"),
-];
-
-const NOW: &str = "2026-06-29T13:42:08.500Z";
-const CLAIM: usize = 0;
-
-struct App {
-    aws: Aws,
-    state: State,
-    log: Lines,
-    _logging: DefaultGuard,
-}
-
-impl App {
-    /// A mailer that finds this record, unclaimed.
-    fn finding(record: &Value) -> Self {
-        let app = Self::new();
-        app.aws.answers("UpdateItem", [claimed(record), ok()]);
-        app
-    }
-
-    fn new() -> Self {
-        let aws = Aws::default();
-        let variables = Variables::from_iter(VARIABLES);
-        let sdk = runtime::sdk_config(&variables).unwrap().into_builder().http_client(aws.http_client()).build();
-        let log = Lines::default();
-        let writer = log.clone();
-        let logging = tracing::subscriber::set_default(runtime::json_lines(move || writer.clone()));
-        let state = State::new(Config::from_variables(&variables).unwrap(), &sdk, now);
-        Self { aws, state, log, _logging: logging }
-    }
-
-    /// Handles a sample event, and gives the messages that are to come again.
-    async fn handle(&self, event: &str) -> Vec<Value> {
-        self.handle_until(event, now() + SignedDuration::from_secs(30)).await
-    }
-
-    async fn handle_until(&self, event: &str, deadline: Timestamp) -> Vec<Value> {
-        let batch: Batch = serde_json::from_value(sample(event)).unwrap();
-        let answer = serde_json::to_value(self.state.answer(batch, deadline).await).unwrap();
-        answer["batchItemFailures"].as_array().unwrap().iter().map(|failed| failed["itemIdentifier"].clone()).collect()
-    }
-
-    /// Handles the one notification, expects its outcome and operations, and gives its log line.
-    #[track_caller]
-    fn check(&self, again: &[Value], outcome: &str, operations: &[&str]) -> Value {
-        let line = self.log.json().pop().unwrap();
-        assert_eq!(line["outcome"], outcome, "{line}");
-        assert_eq!(self.aws.operations(), operations);
-        assert_eq!(again.len(), usize::from(matches!(outcome, "leased" | "retried")), "{line}");
-        line
-    }
-
-    /// The values of the update that followed the claim.
-    fn last_update(&self) -> Value {
-        self.aws.requests_of("UpdateItem").pop().unwrap()
-    }
-
-    fn mail(&self) -> Value {
-        self.aws.requests_of("SendEmail").pop().unwrap()
-    }
-}
-
-fn now() -> Timestamp {
-    NOW.parse().unwrap()
-}
-
-fn sample(name: &str) -> Value {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events").join(name).with_extension("json");
-    serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
-}
-
-fn ok() -> Answer {
-    Answer::Json(200, json!({}))
-}
-
-/// The record of an enquiry, as an item, with these fields.
-fn record_with(fields: &str) -> Value {
-    json!({
-        "id": { "S": "enq_9F3K2P" },
-        "form": { "S": "contact-us" },
-        "dept": { "S": "support" },
-        "fields": { "S": fields },
-        "status": { "S": "new" },
-        "created_at": { "S": "2026-06-29T13:42:07.123Z" },
-        "request_id": { "S": "req_8Hn2Lp0Wd4Xc" },
-        "environment": { "S": "live" },
-        "mail_state": { "S": "sending" },
-        "mail_attempts": { "N": "1" },
-    })
-}
-
-fn record() -> Value {
-    record_with(r#"{"name":"Jordan Ellis","email":"jordan@example.com","consent":"yes"}"#)
-}
-
-fn claimed(record: &Value) -> Answer {
-    Answer::Json(200, json!({ "Attributes": record }))
-}
-
-/// A claim that fails because the record is in this state.
-fn not_claimed(state: &str) -> Answer {
-    let mut record = record();
-    record["mail_state"]["S"] = state.into();
-    dynamodb_error(400, "ConditionalCheckFailedException", &json!({ "Item": record }))
-}
-
-/// When the next attempt is due, in seconds from now.
-fn seconds_until(update: &Value) -> i64 {
-    let until: Timestamp = update["ExpressionAttributeValues"][":until"]["S"].as_str().unwrap().parse().unwrap();
-    now().duration_until(until).as_secs()
-}
+use crate::app::{
+    App, CLAIM, NOW, VARIABLES, claimed, not_claimed, now, ok, record, record_with, sample, seconds_until,
+};
 
 mod calls {
     use super::*;
@@ -158,7 +33,8 @@ mod calls {
         assert_eq!(claim["Key"], json!({ "id": { "S": "enq_9F3K2P" } }));
         assert_eq!(
             claim["ConditionExpression"],
-            "mail_state = :pending OR (mail_state = :sending AND mail_lease_until <= :now)"
+            "mail_state IN (:pending, :sending) AND \
+             (attribute_not_exists(mail_lease_until) OR mail_lease_until <= :now)"
         );
         assert_eq!(seconds_until(claim), 60);
         let timeline = &claim["ExpressionAttributeValues"][":entries"]["L"];
@@ -319,7 +195,7 @@ mod outcomes {
     }
 
     #[tokio::test]
-    async fn a_record_that_somebody_else_is_mailing_is_leased_and_comes_again() {
+    async fn a_record_that_somebody_else_is_mailing_is_leased_and_left_to_the_sweeper() {
         let app = App::new();
         app.aws.answers("UpdateItem", [not_claimed("sending")]);
         app.check(&app.handle("sqs-notification").await, "leased", &["UpdateItem"]);
@@ -343,16 +219,20 @@ mod outcomes {
             (400, "MailFromDomainNotVerifiedException"),
             (404, "NotFoundException"),
             (403, "AccessDeniedException"),
+            (400, "BadRequestException"),
             (400, "SomethingNewException"),
         ] {
-            let app = App::finding(&record());
+            let app = App::finding(&record_with(r#"{"name":"Jordan Ellis","consent":"yes"}"#));
             app.aws.answers("SendEmail", [ses_error(status, code, "Jordan Ellis")]);
             let again = app.handle("sqs-notification").await;
             let line = app.check(&again, "postponed", &["UpdateItem", "SendEmail", "UpdateItem"]);
             assert_eq!(line["cause"], code);
             let postponed = app.last_update();
             assert_eq!(postponed["ExpressionAttributeValues"][":pending"]["S"], "pending");
-            assert_eq!(postponed["ConditionExpression"], "mail_lease_id = :lease");
+            assert_eq!(postponed["ConditionExpression"], "mail_lease_id = :lease AND mail_state = :sending");
+            // Copies of the message wait as well.
+            let update = postponed["UpdateExpression"].as_str().unwrap();
+            assert!(update.contains("mail_lease_until = :until, mail_due_at = :until"), "{update}");
         }
         for (attempts, longest) in [(1, 60), (2, 120), (3, 240), (4, 480), (5, 900), (300, 900)] {
             let mut record = record();
@@ -388,6 +268,7 @@ mod outcomes {
             let again = app.handle("sqs-notification").await;
             app.check(&again, "unconfirmed", &["UpdateItem", "SendEmail", "UpdateItem"]);
             let held = app.last_update();
+            assert_eq!(seconds_until(&held), 300);
             assert_eq!(held["ExpressionAttributeValues"].get(":pending"), None);
             assert!(held["UpdateExpression"].as_str().unwrap().starts_with("SET mail_lease_until = :until"), "{held}");
         }
@@ -395,27 +276,65 @@ mod outcomes {
 
     #[tokio::test]
     async fn what_ses_refuses_for_good_has_failed_and_rings() {
-        for (code, message) in [("MessageRejected", "Jordan Ellis"), ("BadRequestException", "Invalid domain name")] {
-            let app = App::finding(&record());
-            app.aws.answers("SendEmail", [ses_error(400, code, message)]);
-            let again = app.handle("sqs-notification").await;
-            let line = app.check(&again, "failed", &["UpdateItem", "SendEmail", "UpdateItem"]);
-            assert_eq!((&line["event"], &line["cause"]), (&json!("mail_failed"), &json!(code)));
-            assert_eq!(app.last_update()["ExpressionAttributeValues"][":failed"]["S"], "failed");
-        }
+        let app = App::finding(&record());
+        app.aws.answers("SendEmail", [ses_error(400, "MessageRejected", "Jordan Ellis")]);
+        let again = app.handle("sqs-notification").await;
+        let line = app.check(&again, "failed", &["UpdateItem", "SendEmail", "UpdateItem"]);
+        assert_eq!(line["cause"], "MessageRejected");
+        assert_eq!(app.last_update()["ExpressionAttributeValues"][":failed"]["S"], "failed");
+        let alarm = &app.log.json()[0];
+        assert_eq!((&alarm["event"], &alarm["enquiry_id"]), (&json!("mail_failed"), &json!("enq_9F3K2P")));
     }
 
     #[tokio::test]
-    async fn a_record_that_cannot_be_read_has_failed_and_rings() {
+    async fn an_enquirers_address_that_ses_does_not_take_does_not_keep_the_mail_from_the_department() {
+        let app = App::finding(&record());
+        app.aws
+            .answers("SendEmail", [ses_error(400, "BadRequestException", ""), connector::default_answer("SendEmail")]);
+        let again = app.handle("sqs-notification").await;
+        app.check(&again, "sent", &["UpdateItem", "SendEmail", "SendEmail", "UpdateItem"]);
+        let mails = app.aws.requests_of("SendEmail");
+        assert_eq!(mails[0]["ReplyToAddresses"], json!(["jordan@example.com"]));
+        assert_eq!(mails[1].get("ReplyToAddresses"), None);
+        assert!(mails[1]["Content"]["Simple"]["Body"]["Text"]["Data"].as_str().unwrap().contains("jordan@example.com"));
+    }
+
+    #[tokio::test]
+    async fn a_record_that_cannot_be_read_is_postponed_for_the_next_version_may_read_it() {
         for (attribute, value) in [("fields", "{"), ("form", "A form"), ("created_at", "yesterday"), ("dept", "sales")]
         {
             let mut record = record();
             record[attribute]["S"] = value.into();
             let app = App::finding(&record);
-            let line = app.check(&app.handle("sqs-notification").await, "failed", &["UpdateItem", "UpdateItem"]);
-            assert_eq!(line["event"], "mail_failed");
+            let line = app.check(&app.handle("sqs-notification").await, "postponed", &["UpdateItem", "UpdateItem"]);
             assert!(line["cause"].as_str().unwrap().ends_with(attribute), "{line}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_record_that_ses_has_spoken_for_meanwhile_is_overtaken_and_stays_sent() {
+        for answer in [
+            ses_error(429, "TooManyRequestsException", ""),
+            ses_error(400, "MessageRejected", ""),
+            ses_error(500, "InternalFailure", ""),
+        ] {
+            let app = App::new();
+            app.aws.answers("UpdateItem", [claimed(&record()), not_claimed("sent")]);
+            app.aws.answers("SendEmail", [answer]);
+            let again = app.handle("sqs-notification").await;
+            app.check(&again, "overtaken", &["UpdateItem", "SendEmail", "UpdateItem"]);
+            let condition = app.last_update()["ConditionExpression"].as_str().unwrap().to_owned();
+            assert!(condition.starts_with("mail_lease_id = :lease AND mail_state = :sending"), "{condition}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_failure_whose_answer_was_lost_is_written_once() {
+        let app = App::new();
+        app.aws.answers("UpdateItem", [claimed(&record()), Answer::Lost, not_claimed("failed")]);
+        app.aws.answers("SendEmail", [ses_error(400, "MessageRejected", "")]);
+        let again = app.handle("sqs-notification").await;
+        app.check(&again, "failed", &["UpdateItem", "SendEmail", "UpdateItem", "UpdateItem"]);
     }
 
     #[tokio::test(start_paused = true)]
@@ -441,10 +360,10 @@ mod outcomes {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_message_is_not_begun_when_its_mark_might_come_too_late() {
+    async fn a_message_is_not_begun_when_its_mark_might_come_too_late_and_is_left_to_the_sweeper() {
         let app = App::new();
         let again = app.handle_until("sqs-notification", now() + SignedDuration::from_secs(21)).await;
-        app.check(&again, "retried", &[]);
+        app.check(&again, "no_time_left", &[]);
     }
 
     #[tokio::test]
@@ -503,6 +422,17 @@ mod start_up {
             let error = Config::from_variables(&others.collect()).unwrap_err();
             assert_eq!(error.to_string(), format!("the environment variable {name} is missing"));
         }
+    }
+
+    #[test]
+    fn budgets_that_leave_no_time_for_any_message_are_an_error() {
+        let variables = |mark| VARIABLES.into_iter().chain([("MARK_TIMEOUT_MS", mark)]).collect();
+        assert!(Config::from_variables(&variables("16000")).is_ok());
+        let error = Config::from_variables(&variables("16001")).unwrap_err().to_string();
+        assert!(
+            error.starts_with("the environment variable MARK_TIMEOUT_MS is bad: it may be 28,000 at most"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -24,15 +24,22 @@ pub const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(72);
 const FIRST_RETRY_AFTER: SignedDuration = SignedDuration::from_secs(60);
 /// No wait is longer.
 const RETRY_AFTER_AT_MOST: SignedDuration = SignedDuration::from_mins(15);
+/// The wait after an attempt whose outcome nobody knows, added once more each time: SES's own event, which says so if it took
+/// the mail, needs a while to get here.
+const UNCONFIRMED_FOR: SignedDuration = SignedDuration::from_mins(5);
 
 /// Who holds a claim. A claim whose answer was lost is recognised by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeaseId(String);
 
-/// What became of a mail after SES took it (SES developer guide, event publishing). A later one in this order replaces an
-/// earlier one and never the other way round, for events arrive in any order.
+/// What SES says of a mail that it took (SES developer guide, event publishing). A later one in this order replaces an earlier
+/// one and never the other way round, for events arrive in any order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Delivery {
+    /// SES will try to deliver it.
+    Accepted,
+    /// The inbox's server could not take it and SES has stopped trying; or an automatic reply, such as out of office, came back.
+    SoftBounced,
     /// The inbox's server took it.
     Delivered,
     /// Someone at the inbox called it spam.
@@ -59,12 +66,15 @@ impl LeaseId {
 
 impl Delivery {
     /// All of them, in their order.
-    pub const ALL: [Self; 4] = [Self::Delivered, Self::Complained, Self::Bounced, Self::Rejected];
+    pub const ALL: [Self; 6] =
+        [Self::Accepted, Self::SoftBounced, Self::Delivered, Self::Complained, Self::Bounced, Self::Rejected];
 
     /// The word that the record holds.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Accepted => "accepted",
+            Self::SoftBounced => "soft_bounced",
             Self::Delivered => "delivered",
             Self::Complained => "complained",
             Self::Bounced => "bounced",
@@ -88,6 +98,13 @@ pub fn retry_after(attempts: u32, share: f64) -> SignedDuration {
     longest.mul_f64(1.0 - share.clamp(0.0, 1.0) / 2.0)
 }
 
+/// How long to wait for SES's event after so many attempts, the last of which it may have taken: five minutes for each, at
+/// most a quarter of an hour. Always longer than a lease.
+#[must_use]
+pub fn unconfirmed_for(attempts: u32) -> SignedDuration {
+    (UNCONFIRMED_FOR * i32::try_from(attempts.clamp(1, 3)).unwrap_or(1)).min(RETRY_AFTER_AT_MOST)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,7 +119,15 @@ mod tests {
     }
 
     #[test]
-    fn a_mail_moves_from_delivered_towards_what_is_worse() {
+    fn what_is_unconfirmed_waits_longer_than_a_lease_and_at_most_a_quarter_of_an_hour() {
+        for (attempts, minutes) in [(0, 5), (1, 5), (2, 10), (3, 15), (4, 15), (u32::MAX, 15)] {
+            assert_eq!(unconfirmed_for(attempts), SignedDuration::from_mins(minutes), "{attempts}");
+        }
+        assert!(unconfirmed_for(1) > LEASE);
+    }
+
+    #[test]
+    fn a_mail_moves_from_accepted_towards_what_is_worse() {
         assert!(Delivery::ALL.is_sorted());
     }
 }

@@ -297,7 +297,8 @@ mod tests {
         let unbroken = "x".repeat(MESSAGE_BYTES);
         let mail = mail_with(&[("message", &unbroken)]);
         assert!(mail.html.contains(&unbroken));
-        assert!(mail.text.contains(&format!("\n| {unbroken}\n")));
+        assert!(mail.text.lines().all(|line| line.chars().count() <= 72));
+        assert_eq!(values_in_text(&mail.text), [unbroken]);
     }
 
     #[test]

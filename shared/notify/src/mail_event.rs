@@ -1,5 +1,7 @@
 //! What SES tells of a mail that it took.
 
+use std::collections::HashMap;
+
 use domain::{Delivery, EnquiryId};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -19,6 +21,15 @@ pub struct MailEvent {
 struct Detail {
     event_type: String,
     mail: MailOfEvent,
+    #[serde(default)]
+    bounce: Bounce,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Bounce {
+    #[serde(default)]
+    bounce_type: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -27,7 +38,7 @@ struct MailOfEvent {
     message_id: String,
     timestamp: Timestamp,
     #[serde(default)]
-    tags: std::collections::HashMap<String, Vec<String>>,
+    tags: HashMap<String, Vec<String>>,
 }
 
 impl MailEvent {
@@ -35,8 +46,13 @@ impl MailEvent {
     #[must_use]
     pub fn delivery(&self) -> Option<Delivery> {
         match self.detail.event_type.as_str() {
+            "Send" => Some(Delivery::Accepted),
             "Delivery" => Some(Delivery::Delivered),
             "Complaint" => Some(Delivery::Complained),
+            // An out-of-office reply counts as a transient one, of a mail that was delivered.
+            "Bounce" if matches!(self.detail.bounce.bounce_type.as_str(), "Transient" | "Undetermined") => {
+                Some(Delivery::SoftBounced)
+            }
             "Bounce" => Some(Delivery::Bounced),
             "Reject" => Some(Delivery::Rejected),
             _ => None,

@@ -6,7 +6,7 @@ use aws_sdk_sesv2::Client as Ses;
 use aws_sdk_sesv2::config::Builder;
 use aws_sdk_sesv2::config::http::HttpResponse;
 use aws_sdk_sesv2::error::{BuildError, ProvideErrorMetadata, SdkError};
-use aws_sdk_sesv2::operation::send_email::SendEmailError;
+use aws_sdk_sesv2::operation::send_email::{SendEmailError, SendEmailOutput};
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message, MessageHeader, MessageTag};
 use aws_smithy_types::retry::RetryConfig;
 use aws_types::SdkConfig;
@@ -65,27 +65,43 @@ impl MailSender {
         Self { client: Ses::from_conf(config), sender, inboxes, configuration_set }
     }
 
-    /// Has SES mail an enquiry to its department, and gives SES's id of the mail.
+    /// Has SES mail an enquiry to its department, and gives SES's id of the mail. Where SES does not like the request, it is
+    /// asked once more without the enquirer's address to reply to: nobody may keep a mail from a department by writing an
+    /// address that SES does not take. The mail's text holds it in any case.
     ///
     /// # Errors
     /// When SES did not say that it took it.
     pub async fn send(&self, id: &EnquiryId, enquiry: &Enquiry, mail: &Mail) -> Result<String, SendError> {
-        let content = content_of(id, mail).map_err(|error| SendError::Refused(error.to_string()))?;
-        let tags = tags_of(id, enquiry).map_err(|error| SendError::Refused(error.to_string()))?;
+        match self.send_with(id, enquiry, mail, mail.reply_to.as_ref()).await {
+            Err(error) if mail.reply_to.is_some() && is_bad_request(&error) => {
+                self.send_with(id, enquiry, mail, None).await.map_err(|error| judged(&error))
+            }
+            result => result.map_err(|error| judged(&error)),
+        }?
+        .message_id
+        .ok_or_else(|| SendError::Unconfirmed("an answer without a message id".to_owned()))
+    }
+
+    async fn send_with(
+        &self,
+        id: &EnquiryId,
+        enquiry: &Enquiry,
+        mail: &Mail,
+        reply_to: Option<&EmailAddress>,
+    ) -> Result<SendEmailOutput, SdkError<SendEmailError, HttpResponse>> {
+        let content = content_of(id, mail).map_err(SdkError::construction_failure)?;
+        let tags = tags_of(id, enquiry).map_err(SdkError::construction_failure)?;
         let inbox = self.inboxes.of(enquiry.submission.dept);
-        let sent = self
-            .client
+        self.client
             .send_email()
             .from_email_address(self.sender_of(enquiry.environment))
             .destination(Destination::builder().to_addresses(inbox.as_ascii()).build())
-            .set_reply_to_addresses(mail.reply_to.as_ref().map(|address| vec![address.as_ascii().to_owned()]))
+            .set_reply_to_addresses(reply_to.map(|address| vec![address.as_ascii().to_owned()]))
             .content(content)
             .configuration_set_name(&self.configuration_set)
             .set_email_tags(Some(tags))
             .send()
-            .await;
-        let sent = sent.map_err(|error| judged(&error))?;
-        sent.message_id.ok_or_else(|| SendError::Unconfirmed("an answer without a message id".to_owned()))
+            .await
     }
 
     /// What stands in an inbox's list beside the subject.
@@ -119,8 +135,12 @@ fn tags_of(id: &EnquiryId, enquiry: &Enquiry) -> Result<Vec<MessageTag>, BuildEr
     .collect()
 }
 
-/// Only what SES says about this very mail is final. All else may pass, and a code that we do not know is no reason to lose an
-/// enquiry.
+fn is_bad_request(error: &SdkError<SendEmailError, HttpResponse>) -> bool {
+    matches!(error.as_service_error(), Some(SendEmailError::BadRequestException(_)))
+}
+
+/// Only that SES rejects this very mail is final. All else may pass or be put right, and a code that we do not know is no reason
+/// to lose an enquiry.
 fn judged(error: &SdkError<SendEmailError, HttpResponse>) -> SendError {
     match error {
         SdkError::TimeoutError(_) => SendError::Unconfirmed("timeout".to_owned()),
@@ -132,8 +152,7 @@ fn judged(error: &SdkError<SendEmailError, HttpResponse>) -> SendError {
             let not_verified = service.err().message().is_some_and(|text| text.starts_with(NOT_VERIFIED));
             match service.err() {
                 _ if service.raw().status().is_server_error() => SendError::Unconfirmed(code),
-                SendEmailError::MessageRejected(_) if not_verified => SendError::NotNow(code),
-                SendEmailError::MessageRejected(_) | SendEmailError::BadRequestException(_) => SendError::Refused(code),
+                SendEmailError::MessageRejected(_) if !not_verified => SendError::Refused(code),
                 _ => SendError::NotNow(code),
             }
         }

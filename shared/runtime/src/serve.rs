@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 /// Polls Lambda for events and handles each, for as long as the environment lives. `handle` is told by when it must have
 /// answered; its error is what Lambda is told, so its text holds no data. A panic is an error too, and its message, which may
-/// quote a field, is not passed on.
+/// quote a field, is not passed on. What is no such event is refused by Lambda's runtime, with what serde says of it.
 ///
 /// # Errors
 /// When Lambda's Runtime API cannot be reached.

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_dynamodb::config::Builder;
+use aws_sdk_dynamodb::config::retry::{RetryPartition, TokenBucket};
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, Select};
-use aws_smithy_types::retry::RetryConfig;
 use aws_types::SdkConfig;
 use domain::notification::{DUE_AFTER_REQUEUE, LEASE};
 use domain::{Delivery, Enquiry, EnquiryId, Fields, LeaseId, Submission};
@@ -30,25 +30,29 @@ pub const MAIL_DUE_SHARDS: u8 = 16;
 const MAIL_DUE_INDEX: &str = "mail-due";
 
 const CLAIM: &str = "UpdateItem enquiries (claim)";
-const CLAIM_IF: &str = "mail_state = :pending OR (mail_state = :sending AND mail_lease_until <= :now)";
+/// Whatever state it is in, nobody mails it before its lease is over: a copy of its message must not cut a wait short.
+const CLAIM_IF: &str = "mail_state IN (:pending, :sending) AND \
+    (attribute_not_exists(mail_lease_until) OR mail_lease_until <= :now)";
 const CLAIM_UPDATE: &str = "SET mail_state = :sending, mail_lease_id = :lease, mail_lease_until = :until, \
     mail_due_at = :until, timeline = list_append(if_not_exists(timeline, :none), :entries) ADD mail_attempts :one";
 
 const MARK: &str = "UpdateItem enquiries (mark)";
 /// Not if this very call has been here before and its answer was lost. (That SES's own event has been here is no reason.)
-const MARK_IF: &str = "attribute_exists(id) AND \
-    (attribute_not_exists(ses_message_id) OR ses_message_id <> :message OR mail_lease_id = :lease)";
+const MARK_IF: &str = "attribute_exists(id) AND (ses_message_id <> :message OR mail_lease_id = :lease)";
 const MARK_UPDATE: &str = "SET mail_state = :sent, ses_message_id = :message, sent_at = :now, \
     timeline = list_append(if_not_exists(timeline, :none), :entries) \
     REMOVE mail_due_shard, mail_due_at, mail_lease_id, mail_lease_until";
-/// A mail whose mark cannot be written is sent again, so this call is worth more attempts than any other.
-const MARK_ATTEMPTS: u32 = 8;
+/// A mail whose mark cannot be written is sent again, so this call is worth more attempts than any other: as many as fit
+/// into its budget.
+const MARK_ATTEMPTS: u32 = 100;
 
 const POSTPONE: &str = "UpdateItem enquiries (postpone)";
-const IF_MINE: &str = "mail_lease_id = :lease";
-const POSTPONE_UPDATE: &str = "SET mail_state = :pending, mail_due_at = :until, \
-    timeline = list_append(if_not_exists(timeline, :none), :entries) REMOVE mail_lease_id, mail_lease_until";
+/// Not if SES's event has said meanwhile that it took an earlier attempt.
+const IF_MINE: &str = "mail_lease_id = :lease AND mail_state = :sending";
+const POSTPONE_UPDATE: &str = "SET mail_state = :pending, mail_lease_until = :until, mail_due_at = :until, \
+    timeline = list_append(if_not_exists(timeline, :none), :entries) REMOVE mail_lease_id";
 const HOLD: &str = "UpdateItem enquiries (hold)";
+const HOLD_IF: &str = "mail_lease_id = :lease AND mail_state = :sending AND mail_lease_until <> :until";
 const HOLD_UPDATE: &str = "SET mail_lease_until = :until, mail_due_at = :until, \
     timeline = list_append(if_not_exists(timeline, :none), :entries)";
 
@@ -123,6 +127,8 @@ pub struct DueInShard {
     pub due: Vec<Due>,
     /// How many more there are. Beyond ten thousand or so, at least that many.
     pub left: usize,
+    /// How many of those that were read are no enquiries.
+    pub unreadable: usize,
 }
 
 /// What came of the wish to move a due time.
@@ -130,8 +136,9 @@ pub struct DueInShard {
 pub enum Moved {
     /// It is due later now, and ours to put on the queue.
     Later {
-        /// When the enquiry was recorded, if the record says so readably.
-        created_at: Option<Timestamp>,
+        /// Since when it has been waiting for its mail: since it was recorded, or since an operator made it due again after it
+        /// had failed. Nothing if the record does not say so readably.
+        pending_since: Option<Timestamp>,
         /// The notification with its new due time.
         due: Due,
     },
@@ -208,10 +215,13 @@ impl Notifications {
         now: Timestamp,
         budget: Duration,
     ) -> Result<Written, StorageError> {
-        let timeouts = self.client.config().timeout_config().cloned();
-        let timeouts = timeouts.map(|timeouts| timeouts.into_builder().operation_timeout(budget).build());
-        let mut patiently = Builder::new().retry_config(RetryConfig::standard().with_max_attempts(MARK_ATTEMPTS));
-        patiently.set_timeout_config(timeouts);
+        let (timeouts, retries) = (self.client.config().timeout_config(), self.client.config().retry_config());
+        // The quota of retries that all calls share may be spent, just when a table comes back.
+        let unlimited = RetryPartition::custom(MARK).token_bucket(TokenBucket::unlimited()).build();
+        let mut patiently = Builder::new().retry_partition(unlimited);
+        patiently
+            .set_timeout_config(timeouts.map(|timeouts| timeouts.to_builder().operation_timeout(budget).build()))
+            .set_retry_config(retries.map(|retries| retries.clone().with_max_attempts(MARK_ATTEMPTS)));
         let entry = timeline_entry("sent", now, [("ses_message_id", ses_message_id)]);
         let updated = self
             .update(&claim.id, MARK_IF, MARK_UPDATE, [entry])
@@ -229,7 +239,7 @@ impl Notifications {
         }
     }
 
-    /// Gives the claim back: SES did not take the mail, and may take it at `until`.
+    /// Gives the claim back: SES did not take the mail, and is asked again at `until` and not before.
     ///
     /// # Errors
     /// When DynamoDB did not do it: the lease runs out.
@@ -244,6 +254,7 @@ impl Notifications {
         let updated = self
             .update(&claim.id, IF_MINE, POSTPONE_UPDATE, [entry])
             .expression_attribute_values(":lease", text(claim.lease.as_str()))
+            .expression_attribute_values(":sending", text(SENDING))
             .expression_attribute_values(":pending", text(PENDING))
             .expression_attribute_values(":until", time(until))
             .send()
@@ -264,8 +275,9 @@ impl Notifications {
     ) -> Result<Written, StorageError> {
         let entry = timeline_entry("unconfirmed", now, [("cause", cause)]);
         let updated = self
-            .update(&claim.id, IF_MINE, HOLD_UPDATE, [entry])
+            .update(&claim.id, HOLD_IF, HOLD_UPDATE, [entry])
             .expression_attribute_values(":lease", text(claim.lease.as_str()))
+            .expression_attribute_values(":sending", text(SENDING))
             .expression_attribute_values(":until", time(until))
             .send()
             .await;
@@ -281,16 +293,17 @@ impl Notifications {
         let updated = self
             .update(&claim.id, IF_MINE, FAIL_UPDATE, [entry])
             .expression_attribute_values(":lease", text(claim.lease.as_str()))
+            .expression_attribute_values(":sending", text(SENDING))
             .expression_attribute_values(":failed", text(FAILED))
             .send()
             .await;
-        written(updated, FAIL)
+        failed(updated)
     }
 
     /// What is due in one of the [`MAIL_DUE_SHARDS`], at most `limit` of it.
     ///
     /// # Errors
-    /// When DynamoDB did not answer, or the index holds what is no enquiry.
+    /// When DynamoDB did not answer.
     pub async fn due(&self, shard: u8, now: Timestamp, limit: u16) -> Result<DueInShard, StorageError> {
         let query = || {
             self.client
@@ -304,15 +317,18 @@ impl Notifications {
         let mut found = DueInShard::default();
         let mut start = None;
         loop {
-            let missing = i32::from(limit) - i32::try_from(found.due.len()).unwrap_or(i32::MAX);
+            let missing = i32::from(limit) - i32::try_from(found.due.len() + found.unreadable).unwrap_or(i32::MAX);
             let page = query().limit(missing).set_exclusive_start_key(start).send().await;
             let page = page.map_err(|error| StorageError::of(SWEEP, &error))?;
             for item in page.items() {
                 let due_at = text_of(item, "mail_due_at").unwrap_or_default().to_owned();
-                found.due.push(Due { id: parsed(item, "id", SWEEP)?, due_at });
+                match parsed(item, "id", SWEEP) {
+                    Ok(id) => found.due.push(Due { id, due_at }),
+                    Err(_) => found.unreadable += 1,
+                }
             }
             start = page.last_evaluated_key;
-            if start.is_none() || found.due.len() >= usize::from(limit) {
+            if start.is_none() || found.due.len() + found.unreadable >= usize::from(limit) {
                 break;
             }
         }
@@ -349,8 +365,9 @@ impl Notifications {
             Err(Some(old)) if text_of(&old, "mail_due_at") == Some(&until) => old,
             Err(_) => return Ok(Moved::Overtaken),
         };
-        let created_at = parsed(&item, "created_at", MOVE).ok();
-        Ok(Moved::Later { created_at, due: Due { id: due.id.clone(), due_at: until } })
+        let pending_since =
+            parsed(&item, "mail_pending_since", MOVE).or_else(|_| parsed(&item, "created_at", MOVE)).ok();
+        Ok(Moved::Later { pending_since, due: Due { id: due.id.clone(), due_at: until } })
     }
 
     /// Gives up an enquiry that has been due for too long, if it is still due as it was seen.
@@ -365,7 +382,7 @@ impl Notifications {
             .expression_attribute_values(":failed", text(FAILED))
             .send()
             .await;
-        written(updated, FAIL)
+        failed(updated)
     }
 
     /// Writes down what became of a mail that SES took at `sent_at`, unless the record knows it, or something later.
@@ -472,6 +489,14 @@ fn or_old(
             Some(UpdateItemError::ConditionalCheckFailedException(failed)) => Ok(Err(failed.item().cloned())),
             _ => Err(StorageError::of(operation, &error)),
         },
+    }
+}
+
+/// The same of giving up, where a record that says so already is as good.
+fn failed(updated: Result<UpdateItemOutput, SdkError<UpdateItemError>>) -> Result<Written, StorageError> {
+    match or_old(updated, FAIL)? {
+        Err(old) if old.as_ref().and_then(|old| text_of(old, "mail_state")) != Some(FAILED) => Ok(Written::Overtaken),
+        _ => Ok(Written::Done),
     }
 }
 

@@ -1,31 +1,57 @@
 //! Text of the sender's in the text part, where nothing but the start of a line tells their words from ours.
 
-/// How far a line is filled, in characters: what the narrow end of mail programs shows without breaking it themselves.
-const LINE_CHARACTERS: usize = 72;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// How far a line is filled, in columns: what the narrow end of mail programs shows without breaking it themselves.
+const LINE_COLUMNS: usize = 72;
 /// Starts what goes on from the line above, where the sender broke no line.
 const CONTINUATION: &str = ": ";
+/// Joins the parts of one emoji.
+const ZERO_WIDTH_JOINER: char = '\u{200d}';
 
 /// One line of the sender's after `mark`, as lines that all start with a mark, the last without a line feed.
 ///
 /// Left to a mail program, a long line would go on at the margin, where whoever counts columns could make it look like one
-/// of ours. It is broken after white space alone, no-break spaces included, and the white space stays: a word, an address
-/// or a number can be copied in one piece, and the line can be put together again to the letter.
+/// of ours. It is broken after white space, no-break spaces included, and where a word is longer than a line, within the word;
+/// nothing is taken away, so the line can be put together again to the letter. (The HTML part shows it whole.)
 pub(super) fn quoted(mark: &str, line: &str) -> String {
-    let mut quoted = mark.to_owned();
-    let mut filled = mark.chars().count();
-    let mut empty = true;
-    for word in line.split_inclusive(char::is_whitespace) {
-        let characters = word.chars().count();
-        if !empty && filled + characters > LINE_CHARACTERS {
-            quoted.push('\n');
-            quoted.push_str(CONTINUATION);
-            filled = CONTINUATION.len();
+    let mut lines = Lines { text: mark.to_owned(), columns: mark.width() };
+    for (place, word) in line.split_inclusive(char::is_whitespace).enumerate() {
+        if place > 0 && lines.columns + word.width() > LINE_COLUMNS {
+            lines.go_on();
         }
-        quoted.push_str(word);
-        filled += characters;
-        empty = false;
+        lines.push(word);
     }
-    quoted
+    lines.text
+}
+
+struct Lines {
+    text: String,
+    /// How far the last line is filled.
+    columns: usize,
+}
+
+impl Lines {
+    fn go_on(&mut self) {
+        self.text.push('\n');
+        self.text.push_str(CONTINUATION);
+        self.columns = CONTINUATION.width();
+    }
+
+    /// Adds a word, and breaks it where it must be, but not between a character and what is drawn onto it.
+    fn push(&mut self, word: &str) {
+        let mut previous = None;
+        for character in word.chars() {
+            // White space of no width of its own, such as a tab, takes a column at least.
+            let columns = character.width().unwrap_or(1);
+            if columns > 0 && self.columns + columns > LINE_COLUMNS && previous != Some(ZERO_WIDTH_JOINER) {
+                self.go_on();
+            }
+            self.text.push(character);
+            self.columns += columns;
+            previous = Some(character);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -44,17 +70,31 @@ mod tests {
     }
 
     #[test]
-    fn a_long_word_stays_in_one_piece() {
-        let word = "x".repeat(200);
-        assert_eq!(quoted("| ", &format!("see {word} there")), format!("| see \n: {word} \n: there"));
-        assert_eq!(quoted("| ", &word), format!("| {word}"));
+    fn a_word_longer_than_a_line_goes_on_after_a_mark() {
+        let (line, rest) = ("x".repeat(70), "x".repeat(60));
+        assert_eq!(
+            quoted("| ", &format!("see {line}{line}{rest} there")),
+            format!("| see \n: {line}\n: {line}\n: {rest} there")
+        );
+    }
+
+    #[test]
+    fn no_kind_of_word_reaches_the_margin() {
+        for word in ["x-", "東", "é", "👩\u{200d}👩\u{200d}👧", "e\u{301}", "ช\u{e35}\u{e48}"] {
+            let quoted = quoted("| ", &word.repeat(100));
+            assert!(quoted.lines().all(|line| line.width() <= LINE_COLUMNS), "{quoted}");
+            assert!(
+                quoted.lines().count() > 1 && quoted.lines().skip(1).all(|line| line.starts_with(": ")),
+                "{quoted}"
+            );
+        }
     }
 
     #[test]
     fn no_kind_of_space_pushes_text_to_the_margin() {
         for space in [' ', '\t', '\u{a0}', '\u{2003}', '\u{202f}', '\u{3000}'] {
             let line = format!("x{}Enquiry:{space}enq_9F3K2P", String::from(space).repeat(200));
-            assert!(quoted("| ", &line).lines().all(|line| line.chars().count() <= LINE_CHARACTERS), "{space:?}");
+            assert!(quoted("| ", &line).lines().all(|line| line.width() <= LINE_COLUMNS), "{space:?}");
         }
     }
 

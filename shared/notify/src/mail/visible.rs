@@ -53,7 +53,8 @@ fn kind(character: char) -> Kind {
         '\u{180b}'..='\u{180d}' | '\u{180f}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}' => Kind::Selector,
         control if control.is_control() => Kind::Hidden,
         // What is left of Default_Ignorable_Code_Point (Unicode, DerivedCoreProperties.txt), which all bidi controls are in;
-        // and the separators of lines and paragraphs, U+2028 and U+2029, and the marks of annotations, U+FFF9 to U+FFFB.
+        // and the separators of lines and paragraphs, U+2028 and U+2029, and the marks of annotations, U+FFF9 to U+FFFB;
+        // and U+2800, which looks like a space and is none.
         '\u{ad}'
         | '\u{34f}'
         | '\u{61c}'
@@ -63,6 +64,7 @@ fn kind(character: char) -> Kind {
         | '\u{200b}'..='\u{200f}'
         | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}'
+        | '\u{2800}'
         | '\u{3164}'
         | '\u{feff}'
         | '\u{ffa0}'

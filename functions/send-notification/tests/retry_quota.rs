@@ -1,0 +1,24 @@
+//! The SDK's quota of retries, which all calls of a process share: hence this test has a process of its own.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[expect(dead_code, reason = "the other tests need more of it")]
+mod app;
+
+use connector::Answer;
+
+use crate::app::{App, claimed, ok, record};
+
+#[tokio::test(start_paused = true)]
+async fn a_mark_is_tried_again_even_when_earlier_calls_have_used_up_all_retries() {
+    let app = App::new();
+    app.aws.answers("UpdateItem", [Answer::Lost]);
+    for _ in 0..100 {
+        app.handle("sqs-notification").await;
+    }
+    let calls = app.aws.requests().len();
+    app.handle("sqs-notification").await;
+    assert_eq!(app.aws.requests().len(), calls + 1, "the retries are not used up yet");
+    app.aws.answers("UpdateItem", [claimed(&record()), Answer::Lost, Answer::Lost, Answer::Lost, ok()]);
+    app.handle("sqs-notification").await;
+    assert_eq!(app.log.json().pop().unwrap()["outcome"], "sent");
+}
