@@ -60,7 +60,7 @@ def deploy(emulator: Emulator, functions: dict[str, Path], parameters: dict[str,
     overrides = "".join(f" {name}={value}" for name, value in parameters.items())
     _aws(
         emulator,
-        f"cloudformation deploy --stack-name {STACK_NAME} --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND"
+        f"cloudformation deploy --s3-bucket {BUCKET} --stack-name {STACK_NAME} --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND"
         + (f" --parameter-overrides{overrides}" if overrides else ""),
         template_file=packaged,
     )
