@@ -1,5 +1,7 @@
 //! What becomes of an enquiry's notification: the queue, the record, the mailbox, and the time that passes.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
@@ -58,6 +60,15 @@ impl Stack {
         outcome.accepted_id().unwrap_or_else(|| panic!("it is accepted whatever the queue does: {outcome:?}"))
     }
 
+    /// Waits until the record says that the enquiry is mailed.
+    pub async fn mailed(&self, id: &str, within: Duration) -> Item {
+        let look = async || {
+            let record = self.enquiry(id).await;
+            if record.text("mail_state") == Some("sent") { Ok(record) } else { Err(format!("not mailed: {record:?}")) }
+        };
+        self.wait_for(within, look).await
+    }
+
     /// All mails that SES has taken.
     pub async fn mails(&self) -> Vec<Mail> {
         let mut mailbox = self.get_json("ses", self.mailbox_url.clone()).await;
@@ -110,6 +121,18 @@ impl Stack {
             Err(error) if error.code() == Some("ConditionalCheckFailedException") => {}
             Err(error) => panic!("the table can be written: {error:?}"),
         }
+    }
+
+    /// Changes an enquiry, as an operator may with `aws dynamodb update-item`.
+    pub async fn update_enquiry(&self, id: &str, update: &str, condition: &str, values: &Value) {
+        let request = json!({
+            "TableName": self.enquiries_table,
+            "Key": { "id": { "S": id } },
+            "UpdateExpression": update,
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": values,
+        });
+        self.call_aws("dynamodb", "DynamoDB_20120810.UpdateItem", &request).await;
     }
 
     /// Removes an enquiry, as an operator may on somebody's request.

@@ -36,6 +36,8 @@ pub enum AwsCall {
 pub enum Failure {
     /// The service says no and has done nothing.
     Refused,
+    /// SES rejects this very mail, for good.
+    Rejected,
     /// The service has done it; its answer is lost, and so are the answers to all further attempts.
     AnswerLost,
     /// The same, but the next attempt is answered.
@@ -115,9 +117,7 @@ impl AwsCall {
             Self::Send if strike % 2 == 1 => (429, "TooManyRequestsException"),
             Self::Send => (503, "ServiceUnavailable"),
         };
-        let mut response = http::json(status, json!({ "__type": code, "message": "injected" }).to_string());
-        response.headers_mut().insert("x-amzn-errortype", code.parse().expect("a code is a legal header value"));
-        response
+        error(status, code)
     }
 }
 
@@ -136,7 +136,7 @@ impl Fault {
 }
 
 impl Failure {
-    /// All of them.
+    /// All that pass.
     pub const ALL: [Self; 5] = [Self::Refused, Self::AnswerLost, Self::AnswerLostOnce, Self::Hangs, Self::Killed];
 }
 
@@ -219,6 +219,7 @@ impl Seen {
         let Some((fault, strike)) = self.fault_at(call, &request) else { return Some(self.forward(request).await) };
         match fault.failure {
             Failure::Refused => Some(fault.call.refusal(strike)),
+            Failure::Rejected => Some(error(400, "MessageRejected")),
             Failure::AnswerLost | Failure::AnswerLostOnce => {
                 self.forward(request).await;
                 None
@@ -268,6 +269,12 @@ impl Seen {
         *response.body_mut() = Full::new(answer.bytes().await.expect("the local AWS answers in full"));
         response
     }
+}
+
+fn error(status: u16, code: &str) -> Response {
+    let mut response = http::json(status, json!({ "__type": code, "message": "injected" }).to_string());
+    response.headers_mut().insert("x-amzn-errortype", code.parse().expect("a code is a legal header value"));
+    response
 }
 
 fn mentions(body: &[u8], text: &str) -> bool {

@@ -24,8 +24,8 @@ pub struct State {
 pub enum Outcome {
     /// The record says so now.
     Moved,
-    /// The record knew it, or something later.
-    Stale,
+    /// The record knew it, or something later: which, if that is a word that we know.
+    Stale(Option<Delivery>),
     /// There is no such enquiry, or the mail was none of ours.
     Unknown,
     /// The event tells nothing of what became of the mail.
@@ -43,7 +43,7 @@ pub async fn record_mail_event(state: &State, event: &MailEvent) -> Result<Outco
         state.notifications.record_delivery(&id, delivery, event.ses_message_id(), event.sent_at(), event.at());
     Ok(match recorded.await? {
         DeliveryMoved::Forward => Outcome::Moved,
-        DeliveryMoved::Stale => Outcome::Stale,
+        DeliveryMoved::Stale(known) => Outcome::Stale(known),
         DeliveryMoved::Unknown => Outcome::Unknown,
     })
 }
@@ -73,7 +73,7 @@ impl State {
         let result = record_mail_event(self, &event).await;
         let outcome = result.as_ref().ok().copied();
         tracing::info!(
-            event = event.delivery().and_then(|delivery| alarming(delivery, outcome)),
+            event = alarming(&event, outcome),
             enquiry_id = event.enquiry_id().as_ref().map(domain::EnquiryId::as_str),
             ses_message_id = event.ses_message_id(),
             delivery = event.delivery().map(Delivery::as_str),
@@ -90,21 +90,25 @@ impl Outcome {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Moved => "moved",
-            Self::Stale => "stale",
+            Self::Stale(_) => "stale",
             Self::Unknown => "unknown",
             Self::Ignored => "ignored",
         }
     }
 }
 
-/// What the template counts and rings an alarm for: a department does not get its mail.
-fn alarming(delivery: Delivery, outcome: Option<Outcome>) -> Option<&'static str> {
-    match delivery {
+/// What the template counts and rings an alarm for: a department does not get its mail. Rather twice than never: that the record
+/// knows of a bounce does not say that anybody has rung for it, for the answer to an earlier attempt may have been lost.
+fn alarming(event: &MailEvent, outcome: Option<Outcome>) -> Option<&'static str> {
+    match event.delivery()? {
         Delivery::Accepted | Delivery::Delivered => None,
-        // After a delivery it is only an automatic reply.
-        Delivery::SoftBounced => (outcome == Some(Outcome::Moved)).then_some("mail_bounced"),
+        Delivery::SoftBounced if event.may_be_an_automatic_reply() && was_delivered(outcome) => None,
+        Delivery::SoftBounced | Delivery::Bounced => Some("mail_bounced"),
         Delivery::Complained => Some("mail_complained"),
-        Delivery::Bounced => Some("mail_bounced"),
         Delivery::Rejected => Some("mail_rejected"),
     }
+}
+
+fn was_delivered(outcome: Option<Outcome>) -> bool {
+    matches!(outcome, Some(Outcome::Stale(Some(known))) if known >= Delivery::Delivered)
 }

@@ -27,8 +27,12 @@ struct App {
 
 impl App {
     fn answered(answer: Answer) -> Self {
+        Self::answering([answer])
+    }
+
+    fn answering(answers: impl IntoIterator<Item = Answer>) -> Self {
         let aws = Aws::default();
-        aws.answers("UpdateItem", [answer]);
+        aws.answers("UpdateItem", answers);
         let variables = Variables::from_iter(VARIABLES);
         let sdk = runtime::sdk_config(&variables).unwrap().into_builder().http_client(aws.http_client()).build();
         let log = Lines::default();
@@ -50,9 +54,26 @@ fn ok() -> Answer {
     Answer::Json(200, json!({}))
 }
 
+/// What DynamoDB says when the record knows this already, or something later.
+fn known(delivery: &str) -> Answer {
+    let item = json!({ "id": { "S": "enq_9F3K2P" }, "delivery": { "S": delivery } });
+    dynamodb_error(400, "ConditionalCheckFailedException", &json!({ "Item": item }))
+}
+
+/// A bounce that SES takes for a transient one of this kind.
+fn transient(sub_type: &str) -> MailEvent {
+    let mut event = sample("ses-bounce-transient");
+    event["detail"]["bounce"]["bounceSubType"] = sub_type.into();
+    serde_json::from_value(event).unwrap()
+}
+
 fn read(event: &str) -> serde_json::Result<MailEvent> {
+    serde_json::from_value(sample(event))
+}
+
+fn sample(event: &str) -> Value {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events").join(event).with_extension("json");
-    serde_json::from_str(&std::fs::read_to_string(file).unwrap())
+    serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
 }
 
 #[tokio::test]
@@ -100,7 +121,7 @@ async fn the_delivery_moves_forward_only() {
 
 #[tokio::test]
 async fn what_the_record_knows_already_is_stale_and_what_has_no_record_unknown() {
-    let stale = dynamodb_error(400, "ConditionalCheckFailedException", &json!({ "Item": { "id": { "S": "x" } } }));
+    let stale = known("delivered");
     let unknown = dynamodb_error(400, "ConditionalCheckFailedException", &json!({}));
     for (answer, outcome) in [(stale, "stale"), (unknown, "unknown")] {
         let app = App::answered(answer);
@@ -111,12 +132,37 @@ async fn what_the_record_knows_already_is_stale_and_what_has_no_record_unknown()
 
 #[tokio::test]
 async fn an_out_of_office_reply_to_a_mail_that_was_delivered_does_not_ring() {
-    let stale = dynamodb_error(400, "ConditionalCheckFailedException", &json!({ "Item": { "id": { "S": "x" } } }));
-    for (event, rings) in [("ses-bounce-transient", Value::Null), ("ses-bounce", json!("mail_bounced"))] {
-        let app = App::answered(stale.clone());
-        app.handle(event).await.unwrap();
-        assert_eq!(app.line()["event"], rings);
+    for delivery in ["delivered", "complained", "bounced", "rejected"] {
+        let app = App::answered(known(delivery));
+        app.handle("ses-bounce-transient").await.unwrap();
+        assert_eq!((&app.line()["outcome"], &app.line()["event"]), (&json!("stale"), &Value::Null), "{delivery}");
     }
+}
+
+#[tokio::test]
+async fn any_other_bounce_of_a_mail_that_was_delivered_rings() {
+    for sub_type in ["MailboxFull", "MessageTooLarge", "ContentRejected", "AttachmentRejected", "SomethingNew", ""] {
+        let app = App::answered(known("delivered"));
+        app.state.answer(transient(sub_type)).await.unwrap();
+        assert_eq!(app.line()["event"], "mail_bounced", "{sub_type}");
+    }
+    let app = App::answered(known("bounced"));
+    app.handle("ses-bounce").await.unwrap();
+    assert_eq!(app.line()["event"], "mail_bounced");
+}
+
+#[tokio::test]
+async fn a_soft_bounce_whose_first_answer_was_lost_rings() {
+    let app = App::answering([Answer::Lost, known("soft_bounced")]);
+    app.handle("ses-bounce-transient").await.unwrap();
+    assert_eq!((&app.line()["outcome"], &app.line()["event"]), (&json!("stale"), &json!("mail_bounced")));
+}
+
+#[tokio::test]
+async fn a_soft_bounce_of_which_nobody_knows_whether_it_is_written_down_rings_and_comes_again() {
+    let app = App::answered(Answer::Lost);
+    app.handle("ses-bounce-transient").await.unwrap_err();
+    assert_eq!((&app.line()["outcome"], &app.line()["event"]), (&json!("failed"), &json!("mail_bounced")));
 }
 
 #[tokio::test]

@@ -141,6 +141,18 @@ async fn a_shard_is_read_page_by_page_up_to_64_and_the_rest_is_counted_as_left()
 }
 
 #[tokio::test]
+async fn what_was_found_is_swept_even_if_the_rest_cannot_be_counted() {
+    let app = App::finding(0, SignedDuration::ZERO);
+    let mut found = items(0..64);
+    found["LastEvaluatedKey"] = json!({ "id": { "S": id(63) } });
+    let refused = dynamodb_error(400, "ValidationException", &json!({}));
+    app.aws.answers("Query", [Answer::Json(200, found), refused]);
+    let sweep = app.sweep().await;
+    assert_eq!(app.aws.requests_of("Query").iter().filter(|query| query["Select"] == "COUNT").count(), 1);
+    assert_eq!((sweep.requeued, sweep.left), (64, 1));
+}
+
+#[tokio::test]
 async fn what_was_mailed_or_moved_meanwhile_is_let_alone() {
     let app = App::finding(3, SignedDuration::ZERO);
     app.aws.answers("UpdateItem", [dynamodb_error(400, "ConditionalCheckFailedException", &json!({}))]);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aws_types::SdkConfig;
 use domain::EnquiryId;
-use domain::notification::{retry_after, unconfirmed_for};
+use domain::notification::{later, random_share, retry_after, unconfirmed_for};
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use notify::{Batch, BatchAnswer, Mail, MailSender, Message, NotificationQueue, SendError};
@@ -68,7 +68,7 @@ impl State {
     }
 
     /// Handles the messages of a batch one after the other, so that no more mails are under way than there are environments.
-    /// One that cannot be over and done with by `deadline` is left to the sweeper.
+    /// An enquiry that cannot be over and done with by `deadline` is left to the sweeper.
     pub async fn answer(&self, batch: Batch, deadline: Timestamp) -> BatchAnswer {
         let mut answer = BatchAnswer::default();
         for message in &batch.messages {
@@ -83,10 +83,12 @@ impl State {
     }
 
     async fn handle(&self, message: &Message, deadline: Timestamp) -> Report {
+        // Whatever the time: nobody else would bury it, while an enquiry that is left is found by the sweeper. Should Lambda cut us
+        // off here, no mail is under way, and the batch comes again.
+        let Some(id) = message.enquiry_id() else { return self.bury(message).await };
         if self.now().duration_until(deadline) < SignedDuration::try_from(self.budget).unwrap_or(SignedDuration::MAX) {
             return Outcome::NoTimeLeft.into();
         }
-        let Some(id) = message.enquiry_id() else { return self.bury(message).await };
         let sending = AssertUnwindSafe(send_notification(self, &id, message.queued_at())).catch_unwind();
         match sending.await {
             Ok(Ok(report)) => report,
@@ -144,13 +146,4 @@ impl State {
     fn now(&self) -> Timestamp {
         (self.clock)()
     }
-}
-
-fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
-    now.saturating_add(by).unwrap_or(Timestamp::MAX)
-}
-
-/// Without randomness a backlog only comes back less spread out.
-fn random_share() -> f64 {
-    getrandom::u32().map_or(0.0, |random| f64::from(random) / f64::from(u32::MAX))
 }

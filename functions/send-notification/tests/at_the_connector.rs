@@ -4,6 +4,8 @@
 
 mod app;
 
+use std::time::Duration;
+
 use connector::{Answer, dynamodb_error, ses_error};
 use jiff::SignedDuration;
 use send_notification::Config;
@@ -246,12 +248,19 @@ mod outcomes {
     }
 
     #[tokio::test]
-    async fn an_identity_that_is_still_to_be_verified_loses_no_enquiry() {
-        let app = App::finding(&record());
-        let text = "Email address is not verified. The following identities failed the check in region EU-WEST-2: …";
-        app.aws.answers("SendEmail", [ses_error(400, "MessageRejected", text)]);
-        let again = app.handle("sqs-notification").await;
-        app.check(&again, "postponed", &["UpdateItem", "SendEmail", "UpdateItem"]);
+    async fn a_mail_that_is_rejected_for_what_is_wrong_with_the_account_loses_no_enquiry() {
+        for text in [
+            "Email address is not verified. The following identities failed the check in region EU-WEST-2: …",
+            "Sending paused for this account. For more information, please check the inbox of the email address associated \
+             with your AWS account.",
+            "Sending suspended for this account. For more information, please check the inbox of the email address \
+             associated with your AWS account.",
+        ] {
+            let app = App::finding(&record());
+            app.aws.answers("SendEmail", [ses_error(400, "MessageRejected", text)]);
+            let again = app.handle("sqs-notification").await;
+            app.check(&again, "postponed", &["UpdateItem", "SendEmail", "UpdateItem"]);
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -299,6 +308,18 @@ mod outcomes {
         assert!(mails[1]["Content"]["Simple"]["Body"]["Text"]["Data"].as_str().unwrap().contains("jordan@example.com"));
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn asking_ses_a_second_time_takes_no_more_time_than_asking_once() {
+        let app = App::finding(&record());
+        let slowly_no = Answer::Slow(Duration::from_secs(6), Box::new(ses_error(400, "BadRequestException", "")));
+        app.aws.answers("SendEmail", [slowly_no, Answer::Hangs]);
+        let started = tokio::time::Instant::now();
+        let again = app.handle("sqs-notification").await;
+        assert_eq!(started.elapsed().as_secs(), 10);
+        let line = app.check(&again, "unconfirmed", &["UpdateItem", "SendEmail", "SendEmail", "UpdateItem"]);
+        assert_eq!(line["cause"], "timeout");
+    }
+
     #[tokio::test]
     async fn a_record_that_cannot_be_read_is_postponed_for_the_next_version_may_read_it() {
         for (attribute, value) in [("fields", "{"), ("form", "A form"), ("created_at", "yesterday"), ("dept", "sales")]
@@ -325,6 +346,25 @@ mod outcomes {
             app.check(&again, "overtaken", &["UpdateItem", "SendEmail", "UpdateItem"]);
             let condition = app.last_update()["ConditionExpression"].as_str().unwrap().to_owned();
             assert!(condition.starts_with("mail_lease_id = :lease AND mail_state = :sending"), "{condition}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_postponement_or_a_hold_whose_answer_was_lost_is_written_once_and_not_overtaken() {
+        fn with_our_wait(requests: &[connector::Request]) -> Value {
+            let mut record = record();
+            record["mail_lease_until"] = requests.last().unwrap().body["ExpressionAttributeValues"][":until"].clone();
+            json!({ "__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException", "Item": record })
+        }
+        for (answer, outcome) in [
+            (ses_error(429, "TooManyRequestsException", ""), "postponed"),
+            (ses_error(500, "InternalFailure", ""), "unconfirmed"),
+        ] {
+            let app = App::new();
+            app.aws.answers("UpdateItem", [claimed(&record()), Answer::Lost, Answer::Made(400, with_our_wait)]);
+            app.aws.answers("SendEmail", [answer]);
+            let again = app.handle("sqs-notification").await;
+            app.check(&again, outcome, &["UpdateItem", "SendEmail", "UpdateItem", "UpdateItem"]);
         }
     }
 
@@ -364,6 +404,16 @@ mod outcomes {
         let app = App::new();
         let again = app.handle_until("sqs-notification", now() + SignedDuration::from_secs(21)).await;
         app.check(&again, "no_time_left", &[]);
+    }
+
+    #[tokio::test]
+    async fn an_unparsable_message_reaches_the_dead_letter_queue_when_there_is_no_time_for_its_neighbours() {
+        let app = App::new();
+        let again = app.handle_until("sqs-mixed-batch", now() + SignedDuration::from_secs(21)).await;
+        let outcomes: Vec<_> = app.log.json().iter().map(|line| line["outcome"].clone()).collect();
+        assert_eq!(outcomes, ["no_time_left", "unparsable", "no_time_left", "unparsable"]);
+        assert_eq!(app.aws.operations(), ["SendMessage", "SendMessage"]);
+        assert!(again.is_empty());
     }
 
     #[tokio::test]

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::random::random_text;
 
@@ -89,6 +89,19 @@ impl fmt::Display for Delivery {
     }
 }
 
+/// When it is so much later than `now`; the end of time at the latest.
+#[must_use]
+pub fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
+    now.saturating_add(by).unwrap_or(Timestamp::MAX)
+}
+
+/// A share from 0 to 1 by chance, so that those who wait at once do not all come back at once. Half, should the system have no
+/// randomness to give: then they come back less spread out, and nothing worse.
+#[must_use]
+pub fn random_share() -> f64 {
+    getrandom::u32().map_or(0.5, |random| f64::from(random) / f64::from(u32::MAX))
+}
+
 /// How long to wait after so many attempts: one minute, doubled each time, at most a quarter of an hour. `share`, from 0 to
 /// 1, takes away up to half of it, so that a backlog does not come back all at once.
 #[must_use]
@@ -116,6 +129,19 @@ mod tests {
             assert_eq!(retry_after(attempts, 0.0), SignedDuration::from_secs(seconds), "{attempts}");
             assert_eq!(retry_after(attempts, 1.0), SignedDuration::from_secs(seconds) / 2, "{attempts}");
         }
+    }
+
+    #[test]
+    fn shares_by_chance_differ_and_none_is_more_than_all() {
+        let shares: Vec<_> = (0..100).map(|_| random_share()).collect();
+        assert!(shares.iter().all(|share| (0.0..=1.0).contains(share)), "{shares:?}");
+        assert!(shares.iter().any(|share| share.to_bits() != shares[0].to_bits()), "{shares:?}");
+    }
+
+    #[test]
+    fn no_time_is_too_late() {
+        assert_eq!(later(Timestamp::UNIX_EPOCH, LEASE), Timestamp::from_second(60).unwrap());
+        assert_eq!(later(Timestamp::MAX, LEASE), Timestamp::MAX);
     }
 
     #[test]

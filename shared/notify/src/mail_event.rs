@@ -30,6 +30,8 @@ struct Detail {
 struct Bounce {
     #[serde(default)]
     bounce_type: String,
+    #[serde(default)]
+    bounce_sub_type: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -49,7 +51,6 @@ impl MailEvent {
             "Send" => Some(Delivery::Accepted),
             "Delivery" => Some(Delivery::Delivered),
             "Complaint" => Some(Delivery::Complained),
-            // An out-of-office reply counts as a transient one, of a mail that was delivered.
             "Bounce" if matches!(self.detail.bounce.bounce_type.as_str(), "Transient" | "Undetermined") => {
                 Some(Delivery::SoftBounced)
             }
@@ -57,6 +58,13 @@ impl MailEvent {
             "Reject" => Some(Delivery::Rejected),
             _ => None,
         }
+    }
+
+    /// Whether it may be a mere automatic reply, such as out of office, which SES takes for a transient bounce of the general
+    /// kind. The other kinds (a full mailbox, a mail too large, its content refused) tell of a mail that nobody gets.
+    #[must_use]
+    pub fn may_be_an_automatic_reply(&self) -> bool {
+        self.detail.bounce.bounce_type == "Transient" && self.detail.bounce.bounce_sub_type == "General"
     }
 
     /// The enquiry that was mailed, by the tag that we gave the mail.

@@ -8,6 +8,7 @@ use aws_sdk_sqs::config::Builder;
 use aws_sdk_sqs::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
 use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use domain::EnquiryId;
 use jiff::Timestamp;
@@ -82,11 +83,8 @@ impl NotificationQueue {
     /// The queue at `url`. Putting something on it takes at most `budget`, retry included.
     #[must_use]
     pub fn new(sdk: &SdkConfig, url: String, budget: Duration) -> Self {
-        let timeouts = sdk.timeout_config().cloned().unwrap_or_else(aws_smithy_types::timeout::TimeoutConfig::disabled);
         let config = Builder::from(sdk)
-            .timeout_config(
-                timeouts.into_builder().operation_attempt_timeout(budget / ATTEMPTS).operation_timeout(budget).build(),
-            )
+            .timeout_config(timeouts_of(sdk, budget / ATTEMPTS, budget))
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(RECONNECT_AFTER))
             .build();
         Self { client: Sqs::from_conf(config), url }
@@ -147,6 +145,12 @@ impl BatchAnswer {
     pub fn retry(&mut self, message: &Message) {
         self.batch_item_failures.push(BatchItemFailure { item_identifier: message.message_id.clone() });
     }
+}
+
+/// The timeouts of all clients, but with this much for an attempt, and for a call with all of its attempts.
+pub(crate) fn timeouts_of(sdk: &SdkConfig, attempt: Duration, call: Duration) -> TimeoutConfig {
+    let timeouts = sdk.timeout_config().cloned().unwrap_or_else(TimeoutConfig::disabled);
+    timeouts.into_builder().operation_attempt_timeout(attempt).operation_timeout(call).build()
 }
 
 fn body_of(id: &EnquiryId) -> Result<String, EnqueueError> {

@@ -14,14 +14,21 @@ use domain::{EmailAddress, Enquiry, EnquiryId, Environment};
 
 use crate::inboxes::Inboxes;
 use crate::mail::Mail;
+use crate::queue::timeouts_of;
 
 /// The tag by which SES's events lead back to the enquiry.
 pub(crate) const ENQUIRY_TAG: &str = "enquiry_id";
 const ENQUIRY_HEADER: &str = "X-Credicorp-Enquiry-Id";
 const CHARSET: &str = "UTF-8";
-/// How SES's text begins when it rejects a mail because an identity is still to be verified
-/// (SES developer guide, Amazon SES email sending errors).
-const NOT_VERIFIED: &str = "Email address is not verified";
+/// How SES's text begins when it rejects a mail for what is wrong with the account and not with the mail.
+const REJECTED_FOR_THE_ACCOUNT: [&str; 3] = [
+    // An identity is still to be verified (SES developer guide, Amazon SES email sending errors).
+    "Email address is not verified",
+    // SES has paused the account. The text is as others got it from SES, such as GoodDollar/GoodServer#419 on GitHub.
+    "Sending paused for this account",
+    // The same in SES's older words, which CiviCRM's tests of bounces quote.
+    "Sending suspended for this account",
+];
 
 /// Sends notifications to the departments' inboxes.
 #[derive(Clone, Debug)]
@@ -30,6 +37,7 @@ pub struct MailSender {
     sender: EmailAddress,
     inboxes: Inboxes,
     configuration_set: String,
+    budget: Duration,
 }
 
 /// SES did not say that it took the mail. The texts hold a code and no data.
@@ -48,7 +56,7 @@ pub enum SendError {
 
 impl MailSender {
     /// Sends from `sender` under `configuration_set`, which makes SES tell what becomes of each mail. SES has `budget` to
-    /// answer; there is one attempt, since a second might be a second mail.
+    /// answer, whether it is asked once or twice; there is one attempt, since a second might be a second mail.
     #[must_use]
     pub fn new(
         sdk: &SdkConfig,
@@ -57,12 +65,11 @@ impl MailSender {
         configuration_set: String,
         budget: Duration,
     ) -> Self {
-        let timeouts = sdk.timeout_config().cloned().unwrap_or_else(aws_smithy_types::timeout::TimeoutConfig::disabled);
         let config = Builder::from(sdk)
-            .timeout_config(timeouts.into_builder().operation_attempt_timeout(budget).operation_timeout(budget).build())
+            .timeout_config(timeouts_of(sdk, budget, budget))
             .retry_config(RetryConfig::disabled())
             .build();
-        Self { client: Ses::from_conf(config), sender, inboxes, configuration_set }
+        Self { client: Ses::from_conf(config), sender, inboxes, configuration_set, budget }
     }
 
     /// Has SES mail an enquiry to its department, and gives SES's id of the mail. Where SES does not like the request, it is
@@ -72,14 +79,21 @@ impl MailSender {
     /// # Errors
     /// When SES did not say that it took it.
     pub async fn send(&self, id: &EnquiryId, enquiry: &Enquiry, mail: &Mail) -> Result<String, SendError> {
-        match self.send_with(id, enquiry, mail, mail.reply_to.as_ref()).await {
-            Err(error) if mail.reply_to.is_some() && is_bad_request(&error) => {
-                self.send_with(id, enquiry, mail, None).await.map_err(|error| judged(&error))
+        let asking = async {
+            match self.send_with(id, enquiry, mail, mail.reply_to.as_ref()).await {
+                Err(error) if mail.reply_to.is_some() && is_bad_request(&error) => {
+                    self.send_with(id, enquiry, mail, None).await
+                }
+                result => result,
             }
-            result => result.map_err(|error| judged(&error)),
-        }?
-        .message_id
-        .ok_or_else(|| SendError::Unconfirmed("an answer without a message id".to_owned()))
+        };
+        match tokio::time::timeout(self.budget, asking).await {
+            Ok(Ok(sent)) => {
+                sent.message_id.ok_or_else(|| SendError::Unconfirmed("an answer without a message id".to_owned()))
+            }
+            Ok(Err(error)) => Err(judged(&error)),
+            Err(_elapsed) => Err(SendError::Unconfirmed("timeout".to_owned())),
+        }
     }
 
     async fn send_with(
@@ -149,10 +163,11 @@ fn judged(error: &SdkError<SendEmailError, HttpResponse>) -> SendError {
         SdkError::ResponseError(_) => SendError::Unconfirmed("unreadable response".to_owned()),
         SdkError::ServiceError(service) => {
             let code = service.err().code().unwrap_or("no code").to_owned();
-            let not_verified = service.err().message().is_some_and(|text| text.starts_with(NOT_VERIFIED));
+            let text = service.err().message().unwrap_or_default();
+            let for_the_account = REJECTED_FOR_THE_ACCOUNT.iter().any(|beginning| text.starts_with(beginning));
             match service.err() {
                 _ if service.raw().status().is_server_error() => SendError::Unconfirmed(code),
-                SendEmailError::MessageRejected(_) if !not_verified => SendError::Refused(code),
+                SendEmailError::MessageRejected(_) if !for_the_account => SendError::Refused(code),
                 _ => SendError::NotNow(code),
             }
         }

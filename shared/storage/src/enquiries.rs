@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
 use aws_types::SdkConfig;
-use domain::notification::DUE_AFTER_ENQUEUE;
+use domain::notification::{DUE_AFTER_ENQUEUE, later, random_share};
 use domain::{Enquiry, EnquiryId, IdempotencyKey, STATUS_NEW};
 
 use crate::attributes::{Item, text, text_of, time, timeline_entry};
@@ -83,7 +83,7 @@ impl Enquiries {
                     if conflicts == MAX_CONFLICTS {
                         return Ok(Recorded::InProgress);
                     }
-                    tokio::time::sleep(CONFLICT_PAUSE.mul_f64(1.0 + jitter())).await;
+                    tokio::time::sleep(CONFLICT_PAUSE.mul_f64(1.0 + random_share())).await;
                 }
             }
         }
@@ -183,7 +183,7 @@ fn id_taken_by(item: Option<&Item>, id: &EnquiryId, enquiry: &Enquiry) -> Attemp
 /// The enquiry as an item. Its fields are one JSON text: a DynamoDB map loses their order, its numbers lose digits.
 fn to_item(id: &EnquiryId, enquiry: &Enquiry) -> Item {
     let submission = &enquiry.submission;
-    let due_at = enquiry.created_at.saturating_add(DUE_AFTER_ENQUEUE).unwrap_or(enquiry.created_at);
+    let due_at = later(enquiry.created_at, DUE_AFTER_ENQUEUE);
     let recorded = timeline_entry("recorded", enquiry.created_at, [("request_id", enquiry.request_id.as_str())]);
     let mut item = Item::from(
         [
@@ -206,9 +206,4 @@ fn to_item(id: &EnquiryId, enquiry: &Enquiry) -> Item {
         item.insert("dept".to_owned(), text(dept.as_str()));
     }
     item
-}
-
-/// A random share of 1, so that two calls that met do not meet again.
-fn jitter() -> f64 {
-    getrandom::u32().map_or(0.5, |random| f64::from(random) / f64::from(u32::MAX))
 }

@@ -13,9 +13,9 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, Select};
 use aws_types::SdkConfig;
-use domain::notification::{DUE_AFTER_REQUEUE, LEASE};
+use domain::notification::{DUE_AFTER_REQUEUE, LEASE, later};
 use domain::{Delivery, Enquiry, EnquiryId, Fields, LeaseId, Submission};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::attributes::{Item, parsed, text, text_of, time, timeline_entry, timestamp_text};
 use crate::error::StorageError;
@@ -125,7 +125,7 @@ pub struct Due {
 pub struct DueInShard {
     /// The longest due first.
     pub due: Vec<Due>,
-    /// How many more there are. Beyond ten thousand or so, at least that many.
+    /// How many more there are. Beyond ten thousand or so, at least that many; 1 if they could not be counted.
     pub left: usize,
     /// How many of those that were read are no enquiries.
     pub unreadable: usize,
@@ -151,8 +151,8 @@ pub enum Moved {
 pub enum DeliveryMoved {
     /// The record says so now.
     Forward,
-    /// The record says so already, or something later.
-    Stale,
+    /// The record says so already, or something later: which, if that is a word that we know.
+    Stale(Option<Delivery>),
     /// There is no such enquiry.
     Unknown,
 }
@@ -259,7 +259,7 @@ impl Notifications {
             .expression_attribute_values(":until", time(until))
             .send()
             .await;
-        written(updated, POSTPONE)
+        written(updated, POSTPONE, until)
     }
 
     /// Keeps the claim until `until`, so that nobody mails before: SES may have taken the mail or not.
@@ -281,7 +281,7 @@ impl Notifications {
             .expression_attribute_values(":until", time(until))
             .send()
             .await;
-        written(updated, HOLD)
+        written(updated, HOLD, until)
     }
 
     /// Gives an enquiry up whose mail SES will never take.
@@ -334,8 +334,8 @@ impl Notifications {
         }
         if start.is_some() {
             let rest = query().select(Select::Count).set_exclusive_start_key(start).send().await;
-            let rest = rest.map_err(|error| StorageError::of(SWEEP, &error))?;
-            found.left = usize::try_from(rest.count).unwrap_or_default();
+            // What was found is worth more than how much was not.
+            found.left = rest.map_or(1, |rest| usize::try_from(rest.count).unwrap_or_default());
         }
         Ok(found)
     }
@@ -412,7 +412,10 @@ impl Notifications {
             names.into_iter().fold(update, |update, (name, value)| update.expression_attribute_values(name, value));
         match or_old(updated.send().await, DELIVERY)? {
             Ok(_) => Ok(DeliveryMoved::Forward),
-            Err(Some(_)) => Ok(DeliveryMoved::Stale),
+            Err(Some(old)) => {
+                let known = text_of(&old, "delivery");
+                Ok(DeliveryMoved::Stale(Delivery::ALL.into_iter().find(|delivery| Some(delivery.as_str()) == known)))
+            }
             Err(None) => Ok(DeliveryMoved::Unknown),
         }
     }
@@ -470,12 +473,18 @@ impl Claim {
     }
 }
 
-/// Whether an update that may be overtaken was written.
+/// Whether nobody may mail before `until`, as an update was to say that may be overtaken.
 fn written(
     updated: Result<UpdateItemOutput, SdkError<UpdateItemError>>,
     operation: &'static str,
+    until: Timestamp,
 ) -> Result<Written, StorageError> {
-    or_old(updated, operation).map(|updated| if updated.is_ok() { Written::Done } else { Written::Overtaken })
+    match or_old(updated, operation)? {
+        Ok(_) => Ok(Written::Done),
+        // The answer to our first attempt was lost.
+        Err(Some(old)) if text_of(&old, "mail_lease_until") == Some(&timestamp_text(until)) => Ok(Written::Done),
+        Err(_) => Ok(Written::Overtaken),
+    }
 }
 
 /// What an update answered; or, when its condition failed, the record as it was, if there is one.
@@ -498,10 +507,6 @@ fn failed(updated: Result<UpdateItemOutput, SdkError<UpdateItemError>>) -> Resul
         Err(old) if old.as_ref().and_then(|old| text_of(old, "mail_state")) != Some(FAILED) => Ok(Written::Overtaken),
         _ => Ok(Written::Done),
     }
-}
-
-fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
-    now.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
 
 /// Spreads enquiries over the shards: the sum over an id's random characters is even to 0.2 %.

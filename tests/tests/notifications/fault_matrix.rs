@@ -117,7 +117,7 @@ impl Cell {
                 AwsCall::Claim | AwsCall::Send | AwsCall::Mark => self.strike_mailing(stack, form).await,
                 AwsCall::Sweep | AwsCall::Move | AwsCall::Reenqueue => self.strike_sweeping(stack, form).await,
             };
-            if struck.proxy.strikes() > 0 {
+            if struck.proxy.strikes() > 0 && !struck.came_too_late(stack).await {
                 return struck;
             }
         }
@@ -163,6 +163,16 @@ impl Cell {
         let killed = self.failure == Failure::Killed && proxy.strikes() > 0;
         assert_eq!(outcome == Outcome::Died, killed, "{self}: {outcome:?}");
         (proxy, outcome)
+    }
+}
+
+impl Struck {
+    /// Whether the deployed sweeper had had the enquiry mailed when the driven one looked: a look hits a shard, whether or not the
+    /// enquiry still stands in it.
+    async fn came_too_late(&self, stack: &Stack) -> bool {
+        self.cell.call == AwsCall::Sweep
+            && !self.proxy.saw(&self.id)
+            && stack.enquiry(&self.id).await.text("mail_state") == Some("sent")
     }
 }
 

@@ -1,6 +1,4 @@
-//! When nothing fails, and when only the message is lost.
-
-use std::time::Instant;
+//! When nothing fails.
 
 use end_to_end::{AwsCall, Proxy, Stack, event_of_delivery, unique_text};
 use serde_json::{Value, json};
@@ -71,15 +69,4 @@ async fn a_mail_takes_three_calls_and_bears_what_leads_back_to_its_enquiry() {
         (json!("form"), json!("contact-us")),
     ];
     assert_eq!(tags, expected.each_ref().map(|(name, value)| (name, value)));
-}
-
-#[tokio::test]
-#[expect(clippy::print_stdout, reason = "how long it took is worth knowing, and no rule")]
-async fn an_enquiry_whose_message_is_lost_is_mailed_by_the_schedule_alone() {
-    let stack = Stack::from_environment();
-    let id = unannounced(&stack).await;
-    let lost = Instant::now();
-    mailed(&stack, &id).await;
-    println!("a lost message was made up for after {:?}", lost.elapsed());
-    assert_eq!(stack.mails_about(&id).await.len(), 1);
 }

@@ -1,18 +1,18 @@
 //! What SES tells of the mails that it took.
 
-use end_to_end::{Item, Proxy, Stack, unique_text};
+use end_to_end::{AwsCall, Failure, Fault, Instance, Item, Proxy, Stack, event_of_delivery, unique_text};
 use serde_json::{Value, json};
 
-use crate::{MAILED_WITHIN, mailed, submission};
+use crate::{MAILED_WITHIN, mailed, submission, unannounced};
 
 /// What SES puts on the bus (SES Developer Guide, "Examples of event data that Amazon SES publishes to EventBridge").
-fn detail(event_type: &str, record: &Item, configuration_set: &str) -> Value {
+fn detail(event_type: &str, record: &Item, ses_message_id: &str, configuration_set: &str) -> Value {
     json!({
         "eventType": event_type,
         "mail": {
-            "timestamp": record.text("sent_at"),
+            "timestamp": record.text("created_at"),
             "source": "enquiries@credicorp.test",
-            "messageId": record.text("ses_message_id"),
+            "messageId": ses_message_id,
             "destination": ["support@inbox.credicorp.test"],
             "headersTruncated": false,
             "headers": [{ "name": "Reply-To", "value": "ada@example.com" }],
@@ -23,6 +23,28 @@ fn detail(event_type: &str, record: &Item, configuration_set: &str) -> Value {
             },
         },
     })
+}
+
+/// What the rule's target is handed.
+fn event_of_mail(detail_type: &str, detail: &Value) -> Value {
+    json!({
+        "version": "0",
+        "id": unique_text(),
+        "detail-type": detail_type,
+        "source": "aws.ses",
+        "account": "000000000000",
+        "time": "2026-06-30T14:41:05Z",
+        "region": "eu-west-2",
+        "resources": [],
+        "detail": detail,
+    })
+}
+
+/// SES says that it took the one mail about an enquiry.
+async fn event_of_send(stack: &Stack, id: &str) -> Value {
+    let mails = stack.mails_about(id).await;
+    assert_eq!(mails.len(), 1, "{id}");
+    event_of_mail("Email Sent", &detail("Send", &stack.enquiry(id).await, mails[0].message_id(), "any"))
 }
 
 #[tokio::test]
@@ -36,14 +58,26 @@ async fn what_becomes_of_a_mail_is_recorded_and_only_ever_moves_forward() {
     let answer = stack.caller().post(submission("contact-us", &unique_text())).send().await;
     let sent = mailed(&stack, &answer.assert_accepted()).await;
     let id = sent.text("id").unwrap_or_default();
+    let detail =
+        |event_type| detail(event_type, &sent, sent.text("ses_message_id").unwrap_or_default(), configuration_set);
 
     let mut events = sent.events();
-    for (event_type, detail_type, delivery) in [
-        ("Delivery", "Email Delivered", "delivered"),
-        ("Complaint", "Email Complaint Received", "complained"),
-        ("Bounce", "Email Bounced", "bounced"),
+    for (event_type, detail_type, bounce, delivery) in [
+        (
+            "Bounce",
+            "Email Bounced",
+            json!({ "bounceType": "Transient", "bounceSubType": "MailboxFull" }),
+            "soft_bounced",
+        ),
+        ("Delivery", "Email Delivered", Value::Null, "delivered"),
+        ("Complaint", "Email Complaint Received", Value::Null, "complained"),
+        ("Bounce", "Email Bounced", json!({ "bounceType": "Permanent", "bounceSubType": "General" }), "bounced"),
     ] {
-        stack.put_event(&source, detail_type, &detail(event_type, &sent, configuration_set)).await;
+        let mut detail = detail(event_type);
+        if bounce.is_object() {
+            detail["bounce"] = bounce;
+        }
+        stack.put_event(&source, detail_type, &detail).await;
         let look = async || {
             let record = stack.enquiry(id).await;
             if record.text("delivery") == Some(delivery) {
@@ -61,18 +95,59 @@ async fn what_becomes_of_a_mail_is_recorded_and_only_ever_moves_forward() {
     // Late, or twice: by hand, so that we know when it has been handled.
     let bounced = stack.enquiry(id).await;
     for late in ["Delivery", "Complaint", "Bounce"] {
-        let event = json!({
-            "version": "0",
-            "id": unique_text(),
-            "detail-type": late,
-            "source": "aws.ses",
-            "account": "000000000000",
-            "time": "2026-06-30T14:41:05Z",
-            "region": "eu-west-2",
-            "resources": [],
-            "detail": detail(late, &sent, configuration_set),
-        });
+        let event = event_of_mail(late, &detail(late));
         stack.drive("record-mail-event", &Proxy::start(&stack).await, &event).await.assert_answered();
         assert_eq!(stack.enquiry(id).await, bounced, "{late}");
     }
+}
+
+#[tokio::test]
+async fn ses_may_say_that_it_took_a_mail_before_we_do_and_each_is_written_down_once() {
+    let stack = Stack::from_environment();
+    let id = unannounced(&stack).await;
+    let recorder = stack.function("record-mail-event").await;
+    // Started before, for the mark hangs for ten seconds at most.
+    let mut recorder = Instance::start(&recorder, &Proxy::start(&stack).await).await;
+    let proxy = Proxy::with_fault(&stack, Fault::at(AwsCall::Mark, Failure::Hangs)).await;
+    let event = event_of_delivery(&id);
+    let faster = async {
+        proxy.struck().await;
+        recorder.invoke(&event_of_send(&stack, &id).await).await.assert_answered();
+        let told = stack.enquiry(&id).await;
+        proxy.lift();
+        told
+    };
+    let (outcome, told) = tokio::join!(stack.drive("send-notification", &proxy, &event), faster);
+
+    outcome.assert_answered();
+    assert_eq!(told.events(), ["recorded", "queued", "claimed", "accepted"]);
+    assert!(told.has("mail_lease_id") && !told.has("mail_due_at"), "{told:?}");
+    let record = stack.enquiry(&id).await;
+    assert_eq!(record.events(), ["recorded", "queued", "claimed", "accepted", "sent"]);
+    assert_eq!((record.text("mail_state"), record.text("delivery")), (Some("sent"), Some("accepted")));
+    assert!(!record.has("mail_lease_id") && !record.has("mail_due_at"), "{record:?}");
+    assert_eq!(stack.mails_about(&id).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_mail_that_only_ses_says_it_took_is_not_sent_again() {
+    let stack = Stack::from_environment();
+    let id = unannounced(&stack).await;
+    let lost = Proxy::with_fault(&stack, Fault::at(AwsCall::Send, Failure::AnswerLost)).await;
+    stack.drive("send-notification", &lost, &event_of_delivery(&id)).await.assert_answered();
+    let unconfirmed = stack.enquiry(&id).await;
+    assert_eq!(unconfirmed.text("mail_state"), Some("sending"));
+    assert_eq!(unconfirmed.events(), ["recorded", "queued", "claimed", "unconfirmed"]);
+
+    let proxy = Proxy::start(&stack).await;
+    let event = event_of_send(&stack, &id).await;
+    stack.drive("record-mail-event", &proxy, &event).await.assert_answered();
+    // Nobody is at work any more, whatever the record says.
+    stack.let_time_pass(&stack.enquiry(&id).await, |_| true).await;
+    stack.drive("send-notification", &proxy, &event_of_delivery(&id)).await.assert_answered();
+
+    let record = stack.enquiry(&id).await;
+    assert_eq!(record.events(), ["recorded", "queued", "claimed", "unconfirmed", "accepted"]);
+    assert_eq!((record.text("mail_state"), record.number("mail_attempts")), (Some("sent"), Some("1")));
+    assert_eq!(stack.mails_about(&id).await.len(), 1);
 }
