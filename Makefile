@@ -14,8 +14,10 @@ CARGO_DENY    := .local/cargo/cargo-deny@0.20.2
 CARGO_MACHETE := .local/cargo/cargo-machete@0.9.2
 WITH_TOOLS    := PATH="$(CURDIR)/$(VENV)/bin:$(CURDIR)/.local/cargo/bin:$$PATH"
 
+BANK_HOLIDAYS := https://www.gov.uk/bank-holidays.json
+
 .NOTPARALLEL:
-.PHONY: help dev up down logs mailbox watch test check build deployment-id binaries cargo arm64
+.PHONY: help dev up down logs mailbox watch test check build deployment-id bank-holidays binaries cargo arm64
 
 help: ## list the targets (the default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +60,9 @@ build: cargo arm64 $(VENV)/ready ## the functions' zips for AWS (arm64), under t
 
 deployment-id: $(VENV)/ready ## after a change of the gateway in infra/template.yaml: have it deployed
 	$(PYTHON) infra/deployment_id.py --write
+
+bank-holidays: $(VENV)/ready ## fetch the bank holidays of England and Wales again
+	curl --fail --silent --show-error $(BANK_HOLIDAYS) | $(PYTHON) infra/bank_holidays.py
 
 # ---- What those need -------------------------------------------------------------------------------------------------
 

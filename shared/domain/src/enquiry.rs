@@ -6,6 +6,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 
 use crate::environment::Environment;
+use crate::first_response::FirstResponse;
 use crate::random::random_text;
 use crate::request_id::RequestId;
 use crate::submission::Submission;
@@ -39,6 +40,22 @@ pub struct Enquiry {
     pub request_id: RequestId,
     /// Where it was recorded.
     pub environment: Environment,
+    /// By when its sender must have been answered, if its form is one whose sender waits for that.
+    pub first_response: Option<FirstResponse>,
+}
+
+impl Enquiry {
+    /// A submission that was accepted just now, by the call `request_id`.
+    #[must_use]
+    pub fn received(
+        submission: Submission,
+        created_at: Timestamp,
+        request_id: RequestId,
+        environment: Environment,
+    ) -> Self {
+        let first_response = submission.severity().map(|severity| FirstResponse::of(severity, created_at));
+        Self { submission, created_at, request_id, environment, first_response }
+    }
 }
 
 impl EnquiryId {

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::email_address::EmailAddress;
+use crate::forms::FormRules;
 use crate::json::Json;
+use crate::redaction::{CredentialKind, Redacted, Redaction, redact, redact_value};
 use crate::violation::{Violation, ViolationCode};
 
 /// The most keys that `fields` may have (contract, `too_many_fields`).
@@ -36,8 +38,8 @@ enum FieldValue {
 
 impl Fields {
     /// Takes the members of the submission's `fields`, or says everything that is wrong with them, in the order sent. That
-    /// consent is absent is for the submission to say.
-    pub(crate) fn parse(sent: &Json<'_>) -> Result<Self, Vec<Violation>> {
+    /// something is absent is for the submission to say.
+    pub(crate) fn parse(sent: &Json<'_>, form: Option<&FormRules>) -> Result<Self, Vec<Violation>> {
         let Json::Object(members) = sent else {
             return Err(vec![Violation::new(ViolationCode::InvalidFields, "fields")]);
         };
@@ -50,7 +52,7 @@ impl Fields {
         }
         let mut fields = Vec::with_capacity(members.len());
         for (name, value) in members {
-            let mut refuse = |code| violations.push(Violation::new(code, format!("fields.{name}")));
+            let mut refuse = |code| violations.push(Violation::of_field(code, name, ""));
             if !is_valid_name(name) {
                 refuse(ViolationCode::InvalidFieldName);
             }
@@ -60,10 +62,14 @@ impl Fields {
             if name == "consent" && !is_consent(value) {
                 refuse(ViolationCode::ConsentRequired);
             }
-            match FieldValue::parse(value) {
-                Some(value) => fields.push((name.clone().into_owned(), value)),
-                None => refuse(ViolationCode::InvalidFieldValue),
+            let value = FieldValue::parse(value);
+            if value.is_none() {
+                refuse(ViolationCode::InvalidFieldValue);
             }
+            if let Some(form) = form {
+                violations.extend(form.violations(name, value.as_ref().map(FieldValue::as_text)));
+            }
+            fields.extend(value.map(|value| (name.clone().into_owned(), value)));
         }
         if violations.is_empty() { Ok(Self(fields)) } else { Err(violations) }
     }
@@ -90,6 +96,48 @@ impl Fields {
     /// The name of each field and its value as text, in the order sent: numbers digit for digit, booleans as in JSON.
     pub fn entries(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_text()))
+    }
+
+    /// The value of one field as text.
+    pub(crate) fn text_of(&self, name: &str) -> Option<&str> {
+        self.entries().find_map(|(candidate, text)| (candidate == name).then_some(text))
+    }
+
+    /// Removes the credentials that somebody pasted into the fields, names included, and says what was removed.
+    pub(crate) fn redact(&mut self) -> Vec<Redaction> {
+        let names = self.redact_names();
+        let mut redactions = Vec::new();
+        for ((name, value), (sent_name, in_name)) in self.0.iter_mut().zip(names) {
+            let in_value = redact_value(&sent_name, value.as_text());
+            let kinds: Vec<_> =
+                in_name.into_iter().chain(in_value.iter().flat_map(|found| found.kinds.clone())).collect();
+            if let Some(Redacted { text, .. }) = in_value {
+                *value = FieldValue::Text(text);
+            }
+            redactions.extend(Redaction::of_field(name, &kinds));
+        }
+        redactions
+    }
+
+    /// Removes the credentials from the names; gives the names that were sent, and what each held.
+    fn redact_names(&mut self) -> Vec<(String, Vec<CredentialKind>)> {
+        let mut names: Vec<_> = self.0.iter().map(|(name, _)| (name.clone(), Vec::new())).collect();
+        let redacted = names.iter().enumerate().filter_map(|(index, (name, _))| Some((index, redact(name)?)));
+        let mut redacted: Vec<_> = redacted.collect();
+        // Numbered in the order of what was sent, whatever the order of the fields: the fingerprint must not depend on that.
+        redacted.sort_by(|(one, _), (other, _)| names[*one].0.cmp(&names[*other].0));
+        for (index, Redacted { text, kinds }) in redacted {
+            self.0[index].0 = self.unlike_any_name(text);
+            names[index].1 = kinds;
+        }
+        names
+    }
+
+    /// The name, numbered if a field has it: two names may differ in nothing but what was removed.
+    fn unlike_any_name(&self, name: String) -> String {
+        let is_free = |candidate: &String| self.0.iter().all(|(taken, _)| taken != candidate);
+        let mut numbered = (2..).map(|number| format!("{name} ({number})"));
+        if is_free(&name) { name } else { numbered.find(is_free).unwrap_or_default() }
     }
 
     /// Where the enquirer wants to be answered, if the fields hold an address that mail can be sent to.

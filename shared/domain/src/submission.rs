@@ -4,7 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::fields::Fields;
+use crate::first_response::Severity;
+use crate::forms::FormRules;
 use crate::json::Json;
+use crate::redaction::{Redaction, redact};
 use crate::violation::{Violation, ViolationCode};
 
 /// The longest form key, in bytes (contract, `invalid_form`).
@@ -41,8 +44,10 @@ pub struct Submission {
     pub form: Form,
     /// Which department it asks for.
     pub dept: Option<Dept>,
-    /// The form's answers.
+    /// The form's answers, without credentials.
     pub fields: Fields,
+    /// Which credentials were removed from the answers.
+    pub redactions: Vec<Redaction>,
 }
 
 /// Why a JSON document is no submission.
@@ -63,21 +68,32 @@ impl Submission {
         let Json::Object(members) = document else {
             return Err(Invalid::NotAnObject);
         };
+        // The form may stand behind the fields that it has rules for.
+        let rules = document.get("form").and_then(parse_text).and_then(|form| FormRules::of(&form));
         let (mut form, mut dept, mut fields) = (None, None, None);
         let mut violations = Vec::new();
         for (key, value) in members {
             match key.as_ref() {
                 "form" => form = valid_or_noted(Form::parse(value), &mut violations),
                 "dept" => dept = valid_or_noted(Dept::parse(value), &mut violations),
-                "fields" => fields = valid_or_noted(Fields::parse(value), &mut violations),
+                "fields" => fields = valid_or_noted(Fields::parse(value, rules), &mut violations),
                 _ => {}
             }
         }
-        violations.extend(absences(document));
+        violations.extend(absences(document, rules));
         match (form, fields) {
-            (Some(form), Some(fields)) if violations.is_empty() => Ok(Self { form, dept, fields }),
+            (Some(form), Some(mut fields)) if violations.is_empty() => {
+                let redactions = fields.redact();
+                Ok(Self { form, dept, fields, redactions })
+            }
             _ => Err(Invalid::Violations(violations)),
         }
+    }
+
+    /// How severe it is, if its form is one whose sender waits for a first response.
+    #[must_use]
+    pub fn severity(&self) -> Option<Severity> {
+        FormRules::of(&self.form)?.severity(|field| self.fields.text_of(field))
     }
 }
 
@@ -86,8 +102,8 @@ fn valid_or_noted<T>(parsed: Result<T, Vec<Violation>>, violations: &mut Vec<Vio
     parsed.map_err(|wrong| violations.extend(wrong)).ok()
 }
 
-/// What is absent, in the order form, fields, consent (contract, Every response).
-fn absences(document: &Json<'_>) -> Vec<Violation> {
+/// What is absent, in the order form, fields, consent, the form's own fields (contract, Every response).
+fn absences(document: &Json<'_>, rules: Option<&FormRules>) -> Vec<Violation> {
     let form = document.get("form");
     let fields = document.get("fields");
     let consent = fields.and_then(|fields| fields.get("consent"));
@@ -99,12 +115,18 @@ fn absences(document: &Json<'_>) -> Vec<Violation> {
     .into_iter()
     .filter(|(present, ..)| present.is_none())
     .map(|(_, code, param)| Violation::new(code, param))
+    .chain(
+        rules.into_iter().flat_map(|rules| rules.absences(|name| fields.is_some_and(|sent| sent.get(name).is_some()))),
+    )
     .collect()
 }
 
 impl Form {
+    /// What looks like a credential is none, or it would be stored, mailed and logged (contract, Pasted credentials).
     fn parse(sent: &Json<'_>) -> Result<Self, Vec<Violation>> {
-        parse_text(sent).ok_or_else(|| vec![Violation::new(ViolationCode::InvalidForm, "form")])
+        parse_text(sent)
+            .filter(|form: &Self| redact(form.as_str()).is_none())
+            .ok_or_else(|| vec![Violation::new(ViolationCode::InvalidForm, "form")])
     }
 
     /// The key as it was sent.
@@ -346,6 +368,84 @@ mod tests {
         ];
         for shown in shown {
             assert!(!shown.contains("jordan") && shown.contains("Ok(") != shown.contains("Err("), "{shown}");
+        }
+    }
+
+    /// The fields as they are kept, and what was removed from them, each as `param kind count`.
+    fn redacted(fields: &str) -> (String, Vec<String>) {
+        let Submission { fields, redactions, .. } = parse(&format!(r#"{{"form":"f","fields":{{{fields}}}}}"#)).unwrap();
+        let redactions = redactions.iter().map(|found| format!("{} {} {}", found.param, found.kind, found.count));
+        (fields.to_json(), redactions.collect())
+    }
+
+    #[test]
+    fn a_pasted_credential_is_kept_neither_in_a_value_nor_in_a_name() {
+        let (kept, removed) = redacted(
+            r#""message":"sk_live_abc, sk_test_def and Bearer mF_9.B5f-4.1JqM","sk_live_ghi":1,"n":1.10,"consent":"yes""#,
+        );
+        assert_eq!(
+            kept,
+            r#"{"message":"[REDACTED:secret_key], [REDACTED:secret_key] and Bearer [REDACTED:bearer_token]","[REDACTED:secret_key]":1,"n":1.10,"consent":"yes"}"#
+        );
+        assert_eq!(
+            removed,
+            [
+                "fields.message secret_key 2",
+                "fields.message bearer_token 1",
+                "fields.[REDACTED:secret_key] secret_key 1",
+            ]
+        );
+    }
+
+    #[test]
+    fn names_that_differ_in_a_credential_alone_are_kept_apart() {
+        let (kept, _) = redacted(
+            r#""sk_live_abc":1,"[REDACTED:secret_key]":2,"sk_live_def":3,"[REDACTED:secret_key] (2)":4,"consent":"yes""#,
+        );
+        assert_eq!(
+            kept,
+            r#"{"[REDACTED:secret_key] (3)":1,"[REDACTED:secret_key]":2,"[REDACTED:secret_key] (4)":3,"[REDACTED:secret_key] (2)":4,"consent":"yes"}"#
+        );
+        assert!(Fields::from_json(&kept).is_ok());
+    }
+
+    #[test]
+    fn a_number_that_its_name_makes_a_secret_is_removed_too() {
+        let (kept, removed) = redacted(r#""client_secret":12345678,"consent":"yes""#);
+        assert_eq!(kept, r#"{"client_secret":"[REDACTED:client_secret]","consent":"yes"}"#);
+        assert_eq!(removed, ["fields.client_secret client_secret 1"]);
+    }
+
+    #[test]
+    fn a_submission_is_never_refused_for_a_credential() {
+        let longest = format!(r#"{{"form":"f","fields":{{"m":"{}","consent":"yes"}}}}"#, "sk_live_abc ".repeat(1_361));
+        let submission = parse(&longest).unwrap();
+        assert_eq!(submission.redactions[0].count, 1_361);
+        // Without it the local part is no longer one, and mail could be sent to the address that came in.
+        assert!(parse(r#"{"form":"f","fields":{"email":"sk_live_abc@example.com","consent":"yes"}}"#).is_ok());
+    }
+
+    #[test]
+    fn the_fingerprint_knows_no_credential() {
+        let of = |secret: &str| {
+            let sent = format!(r#"{{"form":"f","fields":{{"m":"my key is {secret}","consent":"yes"}}}}"#);
+            Fingerprint::of(&parse(&sent).unwrap())
+        };
+        assert_eq!(of("sk_live_abc"), of("sk_live_def"));
+        let of_fields = |fields: &str| {
+            Fingerprint::of(&parse(&format!(r#"{{"form":"f","fields":{{{fields},"consent":"yes"}}}}"#)).unwrap())
+        };
+        assert_eq!(of_fields(r#""sk_live_abc":1,"sk_live_def":2"#), of_fields(r#""sk_live_def":2,"sk_live_abc":1"#));
+        assert_ne!(of("sk_live_abc"), of("rk_live_abc"));
+    }
+
+    #[test]
+    fn a_form_shaped_like_a_credential_is_invalid() {
+        for form in ["sk_live_abc", "my-sk_test_abc", "rk_live_0123456789", "whsec_abc"] {
+            check_violations(&format!(r#"{{"form":"{form}","fields":{{"consent":"yes"}}}}"#), &["invalid_form form"]);
+        }
+        for form in ["pk_live_abc", "req_8hn2lp0wd4xc", "desk_live_chat", "sk_live_"] {
+            assert!(parse(&format!(r#"{{"form":"{form}","fields":{{"consent":"yes"}}}}"#)).is_ok(), "{form}");
         }
     }
 

@@ -1,8 +1,10 @@
 //! What can be wrong with a submission.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::fields::{MAX_FIELD_NAME_BYTES, MAX_FIELDS, MAX_FIELDS_BYTES};
+use crate::redaction::redact;
 use crate::submission::MAX_FORM_BYTES;
 
 /// The contract's code for one thing that is wrong with a submission; all of them are answered with 422.
@@ -20,11 +22,16 @@ pub enum ViolationCode {
     InvalidFieldValue,
     InvalidEmail,
     ConsentRequired,
+    FieldRequired,
+    InvalidFieldChoice,
+    InvalidFieldFormat,
+    FieldTooLong,
+    UnknownField,
 }
 
 impl ViolationCode {
     /// All of them, in the order of the contract.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 16] = [
         Self::FormRequired,
         Self::InvalidForm,
         Self::InvalidDept,
@@ -36,6 +43,11 @@ impl ViolationCode {
         Self::InvalidFieldValue,
         Self::InvalidEmail,
         Self::ConsentRequired,
+        Self::FieldRequired,
+        Self::InvalidFieldChoice,
+        Self::InvalidFieldFormat,
+        Self::FieldTooLong,
+        Self::UnknownField,
     ];
 
     /// The code as it stands on the wire.
@@ -53,6 +65,11 @@ impl ViolationCode {
             Self::InvalidFieldValue => "invalid_field_value",
             Self::InvalidEmail => "invalid_email",
             Self::ConsentRequired => "consent_required",
+            Self::FieldRequired => "field_required",
+            Self::InvalidFieldChoice => "invalid_field_choice",
+            Self::InvalidFieldFormat => "invalid_field_format",
+            Self::FieldTooLong => "field_too_long",
+            Self::UnknownField => "unknown_field",
         }
     }
 
@@ -60,7 +77,10 @@ impl ViolationCode {
         match self {
             Self::FormRequired => "Say which form this is: \"form\" is missing.".into(),
             Self::InvalidForm => {
-                format!("\"form\" must be a string of 1 to {MAX_FORM_BYTES} of the characters a-z, 0-9, _ and -.")
+                format!(
+                    "\"form\" must be a string of 1 to {MAX_FORM_BYTES} of the characters a-z, 0-9, _ and -, \
+                     and not a key or secret."
+                )
             }
             Self::InvalidDept => "\"dept\" must be one of \"support\", \"payments\", \"hardship\", \"complaints\"; \
                                   leave it out to reach the general inbox."
@@ -83,6 +103,11 @@ impl ViolationCode {
             Self::ConsentRequired => {
                 "\"fields.consent\" must be exactly the string \"yes\": the sender agrees to be contacted.".into()
             }
+            Self::FieldRequired => "This form needs an answer in this field.".into(),
+            Self::InvalidFieldChoice => "This is none of the answers that the form takes in this field.".into(),
+            Self::InvalidFieldFormat => "This does not look like what the form takes in this field.".into(),
+            Self::FieldTooLong => "This is longer than what the form takes in this field.".into(),
+            Self::UnknownField => "This form has no such field.".into(),
         }
     }
 }
@@ -101,6 +126,17 @@ pub struct Violation {
 impl Violation {
     pub(crate) fn new(code: ViolationCode, param: impl Into<String>) -> Self {
         Self { code, param: param.into(), message: code.message() }
+    }
+
+    /// One about a field; `detail` is what the message goes on with, if there is more to be said. A credential in the field's
+    /// name is not repeated.
+    pub(crate) fn of_field(code: ViolationCode, name: &str, detail: &str) -> Self {
+        let name = redact(name).map_or(Cow::Borrowed(name), |redacted| Cow::Owned(redacted.text));
+        let mut violation = Self::new(code, format!("fields.{name}"));
+        if !detail.is_empty() {
+            violation.message = format!("{} {detail}", violation.message);
+        }
+        violation
     }
 }
 

@@ -1,0 +1,32 @@
+"""Writes shared/domain/bank-holidays.toml: reads the government's JSON from standard input, as `make bank-holidays` does."""
+
+import datetime
+import json
+import pathlib
+import sys
+
+TARGET = pathlib.Path(__file__).parent.parent / "shared/domain/bank-holidays.toml"
+HEAD = """\
+# The bank holidays of England and Wales, as the government publishes them.
+# Contains public sector information licensed under the Open Government Licence v3.0.
+# Written by `make bank-holidays`; nobody edits it.
+
+source = "https://www.gov.uk/bank-holidays.json"
+retrieved = {retrieved}
+
+days = [
+"""
+
+
+def main() -> None:
+    retrieved = sys.argv[1] if len(sys.argv) > 1 else datetime.date.today().isoformat()
+    events = json.load(sys.stdin)["england-and-wales"]["events"]
+    if not events:
+        sys.exit("no bank holidays of England and Wales in there: nothing was written")
+    events.sort(key=lambda event: event["date"])
+    lines = [f"  {event['date']}, # {', '.join(filter(None, (event['title'], event['notes'])))}\n" for event in events]
+    TARGET.write_text(HEAD.format(retrieved=retrieved) + "".join(lines) + "]\n")
+    print(f"{len(events)} bank holidays, the last on {events[-1]['date']}, written to {TARGET.name}")
+
+
+main()

@@ -1,0 +1,82 @@
+//! What it takes to parse the largest submissions, with their credentials: `cargo bench -p credicorp-domain`.
+//!
+//! Each text fills the 16 KiB that `fields` may have with something that the removal of credentials looks at closely, so the
+//! figures tell whether somebody can make it slow. The half of each text stands beside it: twice the time is linear.
+#![expect(clippy::unwrap_used, reason = "a bench fails by panicking")]
+
+use std::hint::black_box;
+
+use credicorp_domain::Submission;
+use credicorp_domain::json::Json;
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+
+const BYTES: [usize; 2] = [6_500, 13_000];
+
+/// By name, what is repeated until the text is full.
+const TEXTS: [(&str, &str); 30] = [
+    ("prose", "I was told on the phone that my plan would start in July. "),
+    ("keys", "sk_live_abc "),
+    ("one key", "sk_live_"),
+    ("keys within words", "ask_live_"),
+    ("bearers without a token", "bearer "),
+    ("bearers joined", "bearer+"),
+    ("bearers in front of what is public", "bearer=pk_"),
+    ("headers of tokens", "eyJhbGciOiJIUzI1NiJ9."),
+    ("headers of tokens, joined", "-eyJ"),
+    ("tokens of the wrong kind", "eyJhbGciOiJIUzI1NiJ9.x-"),
+    ("names", "client_secret"),
+    ("names with a placeholder", "client_secret=$"),
+    ("names with code", "client_secret=a."),
+    ("names in quotes", "client_secret:\"a "),
+    ("names and colons", "client-secret:"),
+    ("words of a name", "secret access "),
+    ("ids of access keys", "AKIAIOSFODNN7EXAMPLE "),
+    ("an id and what follows", "AKIAIOSFODNN7EXAMPLE/aB1+"),
+    ("beginnings of private keys", "-----BEGIN PRIVATE KEY-----"),
+    ("beginnings and ends", "BEGIN PRIVATE KEY-END "),
+    ("dashes", "-"),
+    ("prefixes with a dash", "sk_live_-"),
+    ("prefixes of another alphabet with a dash", "whsec_-"),
+    ("prefixes with dashes", "sk_live_a--"),
+    ("colours", "[1;1;1;1;1m"),
+    (
+        "headers of tokens in broken lines",
+        "eyJhbGciOiJIUzI1NiJ9aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n",
+    ),
+    ("arguments", "('client_secret','a "),
+    ("headers without a token", "authorization: bearer "),
+    ("numbers of tokens", "bearer 1|"),
+    ("values in two lines", "client_secret:\n\"a\n"),
+];
+
+fn submission(text: &str, bytes: usize) -> Vec<u8> {
+    let message: String = text.chars().cycle().take(bytes).collect();
+    let message = serde_json::Value::from(message).to_string();
+    let fits = |message: &str| format!(r#"{{"form":"contact-us","fields":{{"message":{message},"consent":"yes"}}}}"#);
+    fits(&message).into_bytes()
+}
+
+fn parse(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("parse");
+    for (name, text) in TEXTS {
+        for bytes in BYTES {
+            let body = submission(text, bytes);
+            let id = BenchmarkId::new(name, bytes);
+            group.bench_with_input(id, &body, |bencher, body| {
+                bencher.iter(|| Submission::parse(&Json::parse(black_box(body)).unwrap()).unwrap());
+            });
+        }
+    }
+    group.finish();
+}
+
+/// A ticket, whose patterns are compiled when its environment meets the first one.
+fn ticket(criterion: &mut Criterion) {
+    let body = br#"{"form":"developer-support","fields":{"request_id":"req_8Hn2Lp0Wd4Xc","environment":"live","endpoint":"POST /partner/v1/applications","timestamp":"2026-06-29T13:42:07Z","severity":"sev2","consent":"yes"}}"#;
+    criterion.bench_function("parse/a ticket", |bencher| {
+        bencher.iter(|| Submission::parse(&Json::parse(black_box(body)).unwrap()).unwrap());
+    });
+}
+
+criterion_group!(benches, parse, ticket);
+criterion_main!(benches);

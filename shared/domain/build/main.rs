@@ -1,0 +1,37 @@
+//! Compiles the forms registry and the bank holidays in, so that starting up costs nothing and a mistake is seen at once.
+#![expect(clippy::print_stdout, reason = "this is how a build script speaks to cargo")]
+
+mod bank_holidays;
+mod registry;
+mod wrong;
+
+use std::env;
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+use std::process::exit;
+
+use wrong::Wrong;
+
+#[expect(clippy::disallowed_methods, reason = "this is how cargo speaks to a build script")]
+fn main() -> Result<(), Box<dyn Error>> {
+    let out = env::var("OUT_DIR")?;
+    let compiled = [
+        ("forms.toml", "forms.rs", registry::compile as fn(&str) -> Result<String, Vec<Wrong>>),
+        ("bank-holidays.toml", "bank_holidays.rs", bank_holidays::compile),
+    ];
+    println!("cargo::rerun-if-changed=build");
+    for (source, target, compile) in compiled {
+        println!("cargo::rerun-if-changed={source}");
+        match compile(&fs::read_to_string(source)?) {
+            Ok(rust) => fs::write(Path::new(&out).join(target), rust)?,
+            Err(wrongs) => {
+                for wrong in wrongs {
+                    println!("cargo::error=shared/domain/{source}:{wrong}");
+                }
+                exit(1);
+            }
+        }
+    }
+    Ok(())
+}

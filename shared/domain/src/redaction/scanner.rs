@@ -1,0 +1,237 @@
+//! Where in a text credentials stand.
+//!
+//! Every byte is looked at once by the loop. A look ahead from it is taken as a credential, and skipped; or it is short; or it
+//! stops where no later look ahead of its kind begins. So the time is linear, whatever somebody sends:
+//! `cargo bench -p credicorp-domain` shows it. All that is cut out begins and ends at ASCII, or at a whole quotation mark or
+//! dash, so a place found in the bytes is a place between characters.
+
+mod keys;
+mod private_keys;
+mod tokens;
+mod values;
+
+use super::CredentialKind;
+use values::FieldOfSecret;
+
+/// What stands for a quotation mark, as it opens and as it closes; before each there may be backslashes.
+const QUOTES: [(&[u8], &[u8]); 9] = [
+    (b"\"", b"\""),
+    (b"'", b"'"),
+    (b"`", b"`"),
+    (b"&quot;", b"&quot;"),
+    (b"&#34;", b"&#34;"),
+    (b"%22", b"%22"),
+    (b"u0022", b"u0022"),
+    ("“".as_bytes(), "”".as_bytes()),
+    ("‘".as_bytes(), "’".as_bytes()),
+];
+
+/// What stands for `+`, `/` and `=` in URLs (RFC 3986 section 2.1) and in JSON and HTML that is escaped more than it need be.
+const ESCAPED_BASE64: [&[u8]; 13] = [
+    b"%2B", b"%2b", b"%2F", b"%2f", b"%3D", b"%3d", b"\\u002B", b"\\u002b", b"\\u002F", b"\\u003D", b"\\u003d", b"\\/",
+    b"&#43;",
+];
+
+/// How long the code of a colour on a terminal may be.
+const COLOUR_BYTES: usize = 12;
+
+/// A credential, from its first byte to behind its last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) kind: CredentialKind,
+}
+
+/// The credentials of a text, from left to right.
+pub(super) struct Scanner<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    /// Where the last credential ended.
+    last_end: usize,
+    /// What the text is by the name of its field.
+    field: Option<FieldOfSecret>,
+    /// Where the last id of an AWS access key ended, or the last name of its secret: that secret may follow.
+    access_key_named_at: Option<usize>,
+    /// Before these places no JSON web token and no token after `Bearer` begins: a look ahead that was in vain has come so far.
+    no_jwt_before: usize,
+    no_token_before: usize,
+}
+
+impl<'a> Scanner<'a> {
+    pub(super) fn of(text: &'a str) -> Self {
+        Self {
+            bytes: text.as_bytes(),
+            at: 0,
+            last_end: 0,
+            field: None,
+            access_key_named_at: None,
+            no_jwt_before: 0,
+            no_token_before: 0,
+        }
+    }
+
+    /// The same for the value of the field `name`.
+    pub(super) fn of_value(name: &str, value: &'a str) -> Self {
+        Self { field: FieldOfSecret::of(name, value), ..Self::of(value) }
+    }
+
+    fn found_at(&mut self, at: usize) -> Option<Found> {
+        match self.bytes[at] {
+            b's' | b'S' | b'r' | b'R' | b'w' | b'W' => self.key(at).or_else(|| self.named_value(at)),
+            b'e' => self.jwt(at),
+            b'A' => self.access_key_id(at).or_else(|| self.named_value(at)),
+            b'a' | b'c' | b'C' => self.named_value(at),
+            b'b' => self.bearer_token(at).or_else(|| self.named_value(at)),
+            b'B' => self.bearer_token(at).or_else(|| self.named_value(at)).or_else(|| self.private_key(at)),
+            _ => None,
+        }
+        .or_else(|| self.secret_access_key(at))
+        .or_else(|| self.value_of_field(at))
+    }
+
+    /// What a secret's own shape says that it is, which is more than its place does.
+    fn by_shape(&mut self, start: usize, end: usize) -> Option<Found> {
+        if start == end {
+            return None;
+        }
+        let found = self.key(start).or_else(|| self.jwt(start)).or_else(|| self.access_key_id(start));
+        let found = found.or_else(|| self.private_key(self.end_of(start, |byte| byte == b'-')))?;
+        Some(Found { end: found.end.max(end), ..found })
+    }
+
+    /// Whether what begins here is known to be no secret, and stays even where one would stand.
+    fn is_public(&self, at: usize) -> bool {
+        self.after_any(at, &[b"pk_", b"req_"]).is_some()
+    }
+
+    /// Behind the mark of what was removed before, whose word for the kind is no name of a value.
+    fn after_mark(&self, at: usize) -> Option<usize> {
+        let kind = self.after_any(at, &[b"[REDACTED:"])?;
+        let kinds = CredentialKind::ALL.map(CredentialKind::as_str).map(str::as_bytes);
+        self.after_any(self.after_any(kind, &kinds)?, &[b"]"])
+    }
+
+    /// Whether something may begin here: what stands before does not join it, or is the end of an escape.
+    fn begins(&self, at: usize, joins: impl Fn(u8) -> bool) -> bool {
+        let before = &self.bytes[..at];
+        before.last().is_none_or(|&byte| !joins(byte)) || ends_with_escape(before)
+    }
+
+    fn end_of(&self, from: usize, belongs: impl Fn(u8) -> bool) -> usize {
+        let rest = &self.bytes[from..];
+        from + rest.iter().position(|&byte| !belongs(byte)).unwrap_or(rest.len())
+    }
+
+    /// The same where `+`, `/` and `=` may be escaped.
+    fn end_of_encoded(&self, from: usize, belongs: impl Fn(u8) -> bool) -> usize {
+        let mut end = self.end_of(from, &belongs);
+        while let Some(behind) = self.after_any(end, &ESCAPED_BASE64) {
+            end = self.end_of(behind, &belongs);
+        }
+        end
+    }
+
+    /// Before what closes a quotation, which ends with its line at the latest.
+    fn end_of_quoted(&self, from: usize, closing: &[u8]) -> usize {
+        let ends = |at: &usize| matches!(self.bytes[*at], b'\n' | b'\r') || self.after_any(*at, &[closing]).is_some();
+        let end = (from..self.bytes.len()).find(ends).unwrap_or(self.bytes.len());
+        self.without_trailing(from, end, b"\\")
+    }
+
+    fn without_trailing(&self, from: usize, end: usize, trailing: &[u8]) -> usize {
+        let last = self.bytes[from..end].iter().rposition(|byte| !trailing.contains(byte));
+        last.map_or(from, |last| from + last + 1)
+    }
+
+    fn after_any(&self, at: usize, texts: &[&[u8]]) -> Option<usize> {
+        let rest = &self.bytes[at..];
+        texts.iter().find(|text| rest.starts_with(text)).map(|text| at + text.len())
+    }
+
+    fn after_ignoring_case(&self, at: usize, text: &[u8]) -> Option<usize> {
+        let end = at + text.len();
+        self.bytes.get(at..end)?.eq_ignore_ascii_case(text).then_some(end)
+    }
+
+    fn after_spaces(&self, mut at: usize) -> usize {
+        while let Some(behind) = self.after_any(at, &[b" ", b"\t", b"%20", "\u{a0}".as_bytes(), b"&nbsp;"]) {
+            at = behind;
+        }
+        at
+    }
+
+    /// Behind a quotation mark, and what will close it.
+    fn after_quote(&self, at: usize) -> Option<(usize, &'static [u8])> {
+        let from = self.end_of(at, |byte| byte == b'\\');
+        let is_escape = |quote: &[u8]| quote != b"u0022" || from > at;
+        QUOTES.into_iter().find_map(|(opening, closing)| {
+            let behind = self.after_any(from, &[opening]).filter(|_| is_escape(opening))?;
+            Some((behind, closing))
+        })
+    }
+}
+
+impl Iterator for Scanner<'_> {
+    type Item = Found;
+
+    fn next(&mut self) -> Option<Found> {
+        while self.at < self.bytes.len() {
+            if let Some(found) = self.found_at(self.at) {
+                (self.at, self.last_end) = (found.end, found.end);
+                return Some(found);
+            }
+            self.at = self.after_mark(self.at).unwrap_or(self.at + 1);
+        }
+        None
+    }
+}
+
+/// Whether an escape ends here, which looks like letters and is none: `\n` and `\u0022` of JSON, `%3D` of a URL, `=3D` of a
+/// mail's quoted-printable, `[32m` of a terminal.
+fn ends_with_escape(before: &[u8]) -> bool {
+    // Two small letters would be the beginning of a word: `x=desk_live_chat`.
+    let is_code = |code: &[u8]| code.iter().all(u8::is_ascii_hexdigit) && !code.iter().all(u8::is_ascii_lowercase);
+    match before {
+        [.., b'\\', b'n' | b'r' | b't' | b'b' | b'f'] => true,
+        [.., b'%' | b'=', high, low] | [.., b'\\', b'x', high, low] if is_code(&[*high, *low]) => true,
+        [.., b'\\', b'u', a, b, c, d] if is_code(&[*a, *b, *c, *d]) => true,
+        [code @ .., b'm'] => ends_with_colour(&code[code.len().saturating_sub(COLOUR_BYTES)..]),
+        _ => false,
+    }
+}
+
+/// Whether this is `[` and the numbers of a colour (ECMA-48, select graphic rendition), but for its last letter.
+fn ends_with_colour(code: &[u8]) -> bool {
+    let is_number = |byte: &u8| byte.is_ascii_digit() || *byte == b';';
+    code.iter().rposition(|byte| !is_number(byte)).is_some_and(|before| code[before] == b'[')
+}
+
+fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/')
+}
+
+fn is_base64_url(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
+}
+
+fn is_any_base64(byte: u8) -> bool {
+    is_base64(byte) || is_base64_url(byte) || byte == b'='
+}
+
+/// Whether this is no word: so many characters with letters and digits, or, without digits, so many letters of both cases.
+fn is_random(text: &[u8], characters: usize, letters: usize) -> bool {
+    text.len() >= characters && has_letter_and_digit(text) || text.len() >= letters && has_both_cases(text)
+}
+
+fn has_letter_and_digit(text: &[u8]) -> bool {
+    text.iter().any(u8::is_ascii_alphabetic) && text.iter().any(u8::is_ascii_digit)
+}
+
+fn has_both_cases(text: &[u8]) -> bool {
+    text.iter().any(u8::is_ascii_lowercase) && text.iter().any(u8::is_ascii_uppercase)
+}
+
+fn find(text: &[u8], part: &[u8]) -> Option<usize> {
+    text.windows(part.len()).position(|window| window == part)
+}

@@ -1,0 +1,238 @@
+//! Values that their name makes a secret.
+
+use super::{Found, Scanner, is_random};
+use crate::redaction::CredentialKind;
+
+/// The fewest letters and digits of a value that stands there as in an assignment, `client_secret=x7`.
+const VALUE_CHARACTERS: usize = 2;
+/// The fewest characters of one that stands there as in prose, `client secret: abc12345`; and, without digits, letters.
+const DOUBTFUL_CHARACTERS: usize = 8;
+const DOUBTFUL_LETTERS: usize = 20;
+/// No expression of code that stands where a value might is longer.
+const EXPRESSION_CHARACTERS: usize = 128;
+
+/// The words of a name, which `_`, `-`, a space or nothing joins.
+const SECRET_NAMES: [(&[&[u8]], CredentialKind); 4] = [
+    (&[b"client", b"secret"], CredentialKind::ClientSecret),
+    (&[b"access", b"token"], CredentialKind::AccessToken),
+    (&[b"bearer", b"token"], CredentialKind::BearerToken),
+    (&[b"secret", b"access", b"key"], CredentialKind::AwsAccessKey),
+];
+
+/// What tells of a secret and is none, when it follows one of the names in that of a field.
+const NO_SECRETS: [&str; 8] = ["expire", "type", "url", "uri", "method", "basic", "post", "lost"];
+
+/// What stands between a name and its value, the longer ones first: where there is hardly a doubt, and where there is one.
+const ASSIGNMENTS: [&[u8]; 8] = [b"=>", b":=", b"=", b"%3D", b"%3d", b"\\u003D", b"\\u003d", b">"];
+const COLONS: [&[u8]; 4] = [b":", b"%3A", b"%3a", b"|"];
+
+/// What ends a value in a URL.
+const ESCAPED_ENDS: [&[u8]; 11] =
+    [b"%26", b"%20", b"%22", b"%27", b"%3B", b"%3b", b"%2C", b"%2c", b"%0A", b"%0a", b"%0D"];
+
+/// What programs write where there is no value.
+const NOTHINGS: [&[u8]; 6] = [b"null", b"none", b"nil", b"undefined", b"true", b"false"];
+
+/// A field whose name makes its value a secret.
+#[derive(Clone, Copy)]
+pub(super) struct FieldOfSecret {
+    kind: CredentialKind,
+    /// Whether the name is one of ours and the value one word: then it hardly is anything but the secret.
+    is_certain: bool,
+}
+
+/// What stands between a name and its value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Separator {
+    /// `client_secret=`
+    Assignment,
+    /// `client_secret:`, or an assignment to a name that could be prose
+    Colon,
+    /// `--client-secret `
+    Space,
+}
+
+/// What could be a secret, by its place.
+struct Value {
+    start: usize,
+    end: usize,
+    is_quoted: bool,
+    is_certain: bool,
+}
+
+impl FieldOfSecret {
+    pub(super) fn of(name: &str, value: &str) -> Option<Self> {
+        let scanner = Scanner::of(name);
+        let (at, kind, end) =
+            (0..name.len()).find_map(|at| scanner.secret_name(at).map(|(kind, end)| (at, kind, end)))?;
+        let rest = name[end..].to_ascii_lowercase();
+        if rest.starts_with(|next: char| next.is_ascii_alphanumeric()) || NO_SECRETS.iter().any(|no| rest.contains(no))
+        {
+            return None;
+        }
+        let is_name_alone = !name[..at].contains(' ') && !rest.contains(|other: char| other.is_alphanumeric());
+        let is_certain = is_name_alone && value.split_whitespace().nth(1).is_none();
+        Some(Self { kind, is_certain })
+    }
+}
+
+impl Scanner<'_> {
+    /// What stands behind one of the names: `client_secret=…`, `"clientSecret": "…"`, `client secret: …`.
+    pub(super) fn named_value(&mut self, at: usize) -> Option<Found> {
+        let (kind, name_end) = self.secret_name(at)?;
+        if kind == CredentialKind::AwsAccessKey {
+            self.access_key_named_at = Some(name_end);
+        }
+        let is_identifier = !self.bytes[at..name_end].contains(&b' ');
+        let is_option = self.bytes[..at].ends_with(b"-");
+        let after_name = self.after_spaces(self.after_closing_quotes(name_end));
+        let value = if let Some(separator_end) = self.after_any(after_name, &ASSIGNMENTS) {
+            self.value_behind(separator_end, if is_identifier { Separator::Assignment } else { Separator::Colon })
+        } else if let Some(separator_end) = self.after_any(after_name, &COLONS) {
+            self.value_behind(separator_end, Separator::Colon)
+        } else if is_option && after_name > name_end {
+            self.value_behind(after_name, Separator::Space)
+        } else {
+            self.value_of_argument(after_name)
+        }?;
+        self.secret(&value, kind)
+    }
+
+    /// A word of the value of a field whose name makes it a secret.
+    pub(super) fn value_of_field(&mut self, at: usize) -> Option<Found> {
+        let FieldOfSecret { kind, is_certain } = self.field?;
+        let begins = self.bytes[..at].last().is_none_or(u8::is_ascii_whitespace);
+        if !begins || self.bytes[at].is_ascii_whitespace() {
+            return None;
+        }
+        let end = self.end_of(at, |byte| !byte.is_ascii_whitespace());
+        let (start, end) = if let Some((start, closing)) = self.after_quote(at) {
+            (start, self.end_of_quoted(start, closing))
+        } else {
+            let start = self.end_of(at, |byte| b"([<{".contains(&byte)).min(end);
+            (start, self.without_trailing(start, end, b")]>}.,;:!?"))
+        };
+        let value = Value { start, end, is_quoted: true, is_certain };
+        self.secret(&value, kind)
+    }
+
+    fn secret_name(&self, at: usize) -> Option<(CredentialKind, usize)> {
+        SECRET_NAMES.iter().find_map(|(words, kind)| Some((*kind, self.after_words(at, words)?)))
+    }
+
+    fn after_words(&self, at: usize, words: &[&[u8]]) -> Option<usize> {
+        let (first, others) = words.split_first()?;
+        let first_end = self.after_ignoring_case(at, first)?;
+        others.iter().try_fold(first_end, |end, word| {
+            let joined = self.after_any(end, &[b"_", b"-", b" "]).unwrap_or(end);
+            self.after_ignoring_case(joined, word)
+        })
+    }
+
+    /// What stands behind a separator, in quotation marks, those perhaps on the next line, or without.
+    fn value_behind(&self, separator_end: usize, separator: Separator) -> Option<Value> {
+        let start = self.after_spaces(separator_end);
+        let next_word = self.end_of(start, |byte| byte.is_ascii_whitespace());
+        let quoted = self.after_quote(start).filter(|_| separator != Separator::Space);
+        if let Some((start, closing)) = quoted.or_else(|| self.after_quote_of_no_name(next_word)) {
+            return Some(Value { start, end: self.end_of_quoted(start, closing), is_quoted: true, is_certain: true });
+        }
+        let first = *self.bytes.get(start)?;
+        let may_begin = first.is_ascii_alphanumeric()
+            || b"_-~+/.!@$".contains(&first)
+            || self.after_any(start, &[b"%2B", b"%2b", b"%2F", b"%2f", b"%3D", b"%3d"]).is_some();
+        // With spaces around it, it may be a sentence.
+        let is_certain = separator == Separator::Assignment && start == separator_end;
+        let others: &[u8] = if is_certain { b"" } else { b":" };
+        may_begin.then(|| Value { start, end: self.end_of_unquoted(start, others), is_quoted: false, is_certain })
+    }
+
+    /// `append('client_secret', '…')`, `clientSecret("…")`, `"name":"client_secret","value":"…"`.
+    fn value_of_argument(&self, after_name: usize) -> Option<Value> {
+        let comma_end = self.after_any(after_name, &[b",", b"("])?;
+        let (word, closing) = self.after_quote(self.after_spaces(comma_end))?;
+        if let Some(behind) = self.after_any(word, &[b"value"]) {
+            let colon = self.after_any(self.after_spaces(self.after_closing_quotes(behind)), &COLONS)?;
+            return self.value_behind(colon, Separator::Colon);
+        }
+        Some(Value { start: word, end: self.end_of_quoted(word, closing), is_quoted: true, is_certain: false })
+    }
+
+    /// The value, if it is no placeholder, no code, and no word for nothing.
+    fn secret(&mut self, value: &Value, kind: CredentialKind) -> Option<Found> {
+        let &Value { start, end, is_quoted, is_certain } = value;
+        // What stands here may be the next name, as in a list of names.
+        let is_name = self.secret_name(start).is_some_and(|(_, name_end)| name_end == end);
+        if start >= end || is_name || self.is_public(start) {
+            return None;
+        }
+        if let Some(found) = self.by_shape(start, end) {
+            return Some(found);
+        }
+        let text = &self.bytes[start..end];
+        let is_something = text.iter().filter(|byte| byte.is_ascii_alphanumeric()).count() >= VALUE_CHARACTERS
+            && !NOTHINGS.iter().any(|nothing| text.eq_ignore_ascii_case(nothing))
+            && !text.iter().any(u8::is_ascii_whitespace);
+        let is_secret = is_something
+            && !is_placeholder(text)
+            && (is_quoted || !is_code(text))
+            && (is_certain || is_random(text, DOUBTFUL_CHARACTERS, DOUBTFUL_LETTERS));
+        is_secret.then_some(Found { start, end, kind })
+    }
+
+    /// Behind a value that white space, a bracket, a separator or anything beyond ASCII ends, or one of `others`.
+    fn end_of_unquoted(&self, from: usize, others: &[u8]) -> usize {
+        let ends = |byte: u8| {
+            let is_separator = b"\"'`&,;)]{}<>|\\%".contains(&byte) || others.contains(&byte);
+            byte.is_ascii_whitespace() || !byte.is_ascii() || is_separator
+        };
+        let mut end = self.end_of(from, |byte| !ends(byte));
+        while self.bytes.get(end) == Some(&b'%') && self.after_any(end, &ESCAPED_ENDS).is_none() {
+            end = self.end_of(end + 1, |byte| !ends(byte));
+        }
+        self.without_trailing(from, end, b".!?*_:")
+    }
+
+    /// Behind a quotation mark, unless what is quoted is the next name.
+    fn after_quote_of_no_name(&self, at: usize) -> Option<(usize, &'static [u8])> {
+        let (start, closing) = self.after_quote(at)?;
+        let behind = self.after_any(self.end_of_quoted(start, closing), &[closing])?;
+        self.after_any(self.after_spaces(behind), &COLONS).is_none().then_some((start, closing))
+    }
+
+    /// Behind what closes a name: `"client_secret"`, `['client_secret']`, `**client_secret**`.
+    fn after_closing_quotes(&self, mut at: usize) -> usize {
+        let behind = |at| self.after_quote(at).map(|(behind, _)| behind).or_else(|| self.after_any(at, &[b"]", b"*"]));
+        while let Some(behind) = behind(at) {
+            at = behind;
+        }
+        at
+    }
+}
+
+/// Whether this only says where a secret would stand: `$SECRET`, `${secret}`, `<secret>`, `{{secret}}`, `[secret]`, `%(secret)s`.
+fn is_placeholder(text: &[u8]) -> bool {
+    let is_name = |name: &[u8]| {
+        let is_of_a_variable = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_';
+        let is_of_a_word = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
+        name.iter().all(is_of_a_variable) || name.iter().all(is_of_a_word)
+    };
+    match text {
+        [b'$', b'{' | b'(', ..]
+        | [b'#' | b'@', b'{', ..]
+        | [b'%', b'(', ..]
+        | [b'<', .., b'>']
+        | [b'{', .., b'}']
+        | [b'[', .., b']']
+        | [b'(', .., b')']
+        | [b'%', .., b'%'] => true,
+        [b'$', name @ ..] => is_name(name),
+        _ => false,
+    }
+}
+
+/// Whether code stands where a value might: `process.env.SECRET`, `getenv(`, `os.environ[`.
+fn is_code(text: &[u8]) -> bool {
+    let is_expression = text.iter().any(|byte| b".([".contains(byte)) && !text.iter().any(u8::is_ascii_digit);
+    text.len() <= EXPRESSION_CHARACTERS && is_expression
+}
