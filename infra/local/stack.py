@@ -40,6 +40,7 @@ MAIL = {
     "InboxPayments": "payments@inbox.credicorp.test",
     "InboxHardship": "hardship@inbox.credicorp.test",
     "InboxComplaints": "complaints@inbox.credicorp.test",
+    "InboxOnCall": "on-call@inbox.credicorp.test",
 }
 
 WATCH_PORT = 9000

@@ -35,12 +35,7 @@ pub async fn create_enquiry(state: &State, call: &Call) -> Result<Created, Probl
     let body = call.json_body()?;
     let key = call.idempotency_key()?;
     let submission = call.submission(&body)?;
-    let enquiry = Enquiry {
-        submission,
-        created_at: call.now,
-        request_id: call.request_id.clone(),
-        environment: state.environment,
-    };
+    let enquiry = Enquiry::received(submission, call.now, call.request_id.clone(), state.environment);
     match call.in_time(state.enquiries.record(&enquiry, key.as_ref())).await? {
         Recorded::New(id) => {
             state.announce(&id, call).await;
@@ -49,6 +44,14 @@ pub async fn create_enquiry(state: &State, call: &Call) -> Result<Created, Probl
         Recorded::Replayed(id) => Ok(Created::replayed(id)),
         Recorded::KeyReused => Err(Problem::IdempotencyKeyReused),
         Recorded::InProgress => Err(Problem::IdempotencyRequestInProgress),
+    }
+}
+
+/// Says so in the log when it is time to fetch the next bank holidays: without them, deadlines would come too early.
+pub fn warn_of_ending_bank_holidays(now: Timestamp) {
+    if let Some(last) = domain::bank_holidays_ending(now) {
+        let last = last.to_string();
+        tracing::warn!(event = "bank_holidays_ending", last, "run `make bank-holidays` and deploy");
     }
 }
 

@@ -14,6 +14,7 @@ async fn main() -> anyhow::Result<()> {
     let sdk = runtime::sdk_config(&variables).context("create-enquiry cannot start")?;
     let state = State::new(config, &sdk);
     state.warm_up().await;
+    create_enquiry::warn_of_ending_bank_holidays(Timestamp::now());
     let answer = async |event| Ok(state.answer(event, Timestamp::now()).await);
     runtime::serve(|event, _deadline| answer(event)).await.map_err(Error::from_boxed)
 }

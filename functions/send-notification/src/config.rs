@@ -20,7 +20,8 @@ pub struct Config {
     pub sender: EmailAddress,
     /// `MAIL_CONFIGURATION_SET`: the name of the SES configuration set that reports what becomes of each mail.
     pub configuration_set: String,
-    /// `INBOX_GENERAL`, `INBOX_SUPPORT`, `INBOX_PAYMENTS`, `INBOX_HARDSHIP`, `INBOX_COMPLAINTS`: the departments' addresses.
+    /// `INBOX_GENERAL`, `INBOX_SUPPORT`, `INBOX_PAYMENTS`, `INBOX_HARDSHIP`, `INBOX_COMPLAINTS`: the departments' addresses;
+    /// `INBOX_ON_CALL`: that of whoever is on call.
     pub inboxes: Inboxes,
     /// `OPERATION_TIMEOUT_MS`: how long claiming may take, by default 2,000.
     pub claim_budget: Duration,
@@ -48,6 +49,7 @@ impl Config {
                 payments: variables.required("INBOX_PAYMENTS")?,
                 hardship: variables.required("INBOX_HARDSHIP")?,
                 complaints: variables.required("INBOX_COMPLAINTS")?,
+                on_call: variables.required("INBOX_ON_CALL")?,
             },
             claim_budget: variables.milliseconds_or("OPERATION_TIMEOUT_MS", Duration::from_secs(2))?,
             send_budget: variables.milliseconds_or("SEND_TIMEOUT_MS", Duration::from_secs(10))?,

@@ -114,6 +114,43 @@ mod mail {
     }
 
     #[tokio::test]
+    async fn a_ticket_of_the_highest_severity_goes_to_whoever_is_on_call_too() {
+        let ticket = |severity: &str| {
+            let mut record = record();
+            record["form"]["S"] = "developer-support".into();
+            record["severity"] = json!({ "S": severity });
+            record["first_response_due"] = json!({ "S": "2026-06-29T14:42:07.123Z" });
+            record
+        };
+        for (severity, inboxes) in [
+            ("sev1", json!(["support@credicorp.example", "on-call@pager.example"])),
+            ("sev2", json!(["support@credicorp.example"])),
+            ("sev3", json!(["support@credicorp.example"])),
+        ] {
+            let app = App::finding(&ticket(severity));
+            app.check(&app.handle("sqs-notification").await, "sent", &["UpdateItem", "SendEmail", "UpdateItem"]);
+            let mail = app.mail();
+            assert_eq!(mail["Destination"], json!({ "ToAddresses": inboxes }));
+            let subject = mail["Content"]["Simple"]["Subject"]["Data"].as_str().unwrap();
+            let urgency = format!("[{}] first response by Mon 29 Jun 15:42: ", severity.replace("sev", "SEV-"));
+            assert!(subject.starts_with(&urgency), "{subject}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_mail_says_what_was_removed_as_the_record_does() {
+        let mut record = record_with(r#"{"message":"it is [REDACTED:secret_key]","consent":"yes"}"#);
+        let redaction =
+            json!({ "param": { "S": "fields.message" }, "kind": { "S": "secret_key" }, "count": { "N": "1" } });
+        record["redactions"] = json!({ "L": [{ "M": redaction }] });
+        let app = App::finding(&record);
+        app.check(&app.handle("sqs-notification").await, "sent", &["UpdateItem", "SendEmail", "UpdateItem"]);
+        let text = app.mail()["Content"]["Simple"]["Body"]["Text"]["Data"].as_str().unwrap().to_owned();
+        assert!(text.contains("CREDENTIALS WERE REMOVED"), "{text}");
+        assert!(text.contains("[1] Message\n(removed: secret API key)\n| it is [REDACTED:secret_key]\n"), "{text}");
+    }
+
+    #[tokio::test]
     async fn the_mail_is_sent_with_header_tags_and_configuration_set_that_lead_back_to_the_enquiry() {
         let app = App::finding(&record());
         app.handle("sqs-notification").await;

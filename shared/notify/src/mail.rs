@@ -10,15 +10,17 @@ mod visible;
 use std::fmt;
 
 use askama::Template;
-use domain::{Dept, EmailAddress, Enquiry, EnquiryId, Environment};
-use jiff::tz::TimeZone;
+use domain::{
+    CredentialKind, Dept, EmailAddress, Enquiry, EnquiryId, Environment, FormRules, LONDON, Redaction, Severity,
+};
+use jiff::Timestamp;
 
 use quoted::quoted;
 use visible::visible;
 
-/// Where the departments are. Compiled in, since Lambda's image promises no time zone database.
-static LONDON: TimeZone = jiff::tz::get!("Europe/London");
-const RECEIVED_FORMAT: &str = "%A %-d %B %Y, %H:%M:%S %Z";
+const TIME_FORMAT: &str = "%A %-d %B %Y, %H:%M:%S %Z";
+/// For a subject, where there is little room.
+const SHORT_TIME_FORMAT: &str = "%a %-d %b %H:%M";
 
 /// A notification as mail, made from the record alone.
 pub struct Mail {
@@ -33,19 +35,28 @@ struct Content<'a> {
     subject: &'a str,
     id: &'a EnquiryId,
     department: &'static str,
-    form: &'a str,
+    form: String,
     request_id: &'a str,
-    received: jiff::fmt::strtime::Display<'a>,
+    received: String,
+    first_response: Option<Due>,
     environment: &'static str,
     is_sandbox: bool,
     can_be_answered: bool,
     fields: Vec<Field>,
 }
 
+/// By when somebody must have answered.
+struct Due {
+    severity: Severity,
+    by: String,
+}
+
 /// A field with all of it made visible.
 struct Field {
     name: String,
     lines: Vec<String>,
+    /// What was removed from name and value, in words; empty if nothing was.
+    removed: String,
 }
 
 #[derive(Template)]
@@ -69,20 +80,31 @@ impl Mail {
         let submission = &enquiry.submission;
         let department = department(submission.dept);
         let form = submission.form.as_str();
-        let subject = format!("{department} enquiry {id} (form {form})");
+        let urgency = enquiry.first_response.map_or_else(String::new, |response| {
+            format!("[{}] first response by {}: ", response.severity, in_london(response.due, SHORT_TIME_FORMAT))
+        });
+        let subject = format!("{urgency}{department} enquiry {id} (form {form})");
         let reply_to = submission.fields.email();
-        let received = enquiry.created_at.to_zoned(LONDON.clone());
+        let rules = FormRules::of(&submission.form);
+        let label = |name: &str| rules.and_then(|rules| rules.label(name));
         let content = Content {
             subject: &subject,
             id,
             department,
-            form,
+            form: rules.map_or_else(|| form.to_owned(), |rules| format!("{} ({form})", rules.title)),
             request_id: enquiry.request_id.as_str(),
-            received: received.strftime(RECEIVED_FORMAT),
+            received: in_london(enquiry.created_at, TIME_FORMAT),
+            first_response: enquiry
+                .first_response
+                .map(|response| Due { severity: response.severity, by: in_london(response.due, TIME_FORMAT) }),
             environment: enquiry.environment.as_str(),
             is_sandbox: enquiry.environment == Environment::Sandbox,
             can_be_answered: reply_to.is_some(),
-            fields: submission.fields.entries().map(|(name, value)| Field::of(name, value)).collect(),
+            fields: submission
+                .fields
+                .entries()
+                .map(|(name, value)| Field::of(name, label(name), value, &submission.redactions))
+                .collect(),
         };
         let text = TextPart { mail: &content }.render()?;
         let html = HtmlPart { mail: &content }.render()?;
@@ -90,9 +112,21 @@ impl Mail {
     }
 }
 
+impl Content<'_> {
+    fn lacks_credentials(&self) -> bool {
+        self.fields.iter().any(|field| !field.removed.is_empty())
+    }
+}
+
 impl Field {
-    fn of(name: &str, value: &str) -> Self {
-        Self { name: visible(name), lines: value.replace("\r\n", "\n").split('\n').map(visible).collect() }
+    fn of(name: &str, label: Option<&str>, value: &str, redactions: &[Redaction]) -> Self {
+        let is_of_this_field = |redaction: &&Redaction| redaction.param.strip_prefix("fields.") == Some(name);
+        let removed: Vec<_> = redactions.iter().filter(is_of_this_field).map(in_words).collect();
+        Self {
+            name: label.map_or_else(|| visible(name), str::to_owned),
+            lines: value.replace("\r\n", "\n").split('\n').map(visible).collect(),
+            removed: removed.join(", "),
+        }
     }
 
     fn is_empty(&self) -> bool {
@@ -120,6 +154,26 @@ impl fmt::Debug for Mail {
     }
 }
 
+fn in_london(time: Timestamp, format: &str) -> String {
+    time.to_zoned(LONDON.clone()).strftime(format).to_string()
+}
+
+/// What was removed, as people call it who have never seen one.
+fn in_words(redaction: &Redaction) -> String {
+    let what = match redaction.kind {
+        CredentialKind::SecretKey => "secret API key",
+        CredentialKind::RestrictedKey => "restricted API key",
+        CredentialKind::WebhookSecret => "webhook signing secret",
+        CredentialKind::BearerToken => "bearer token",
+        CredentialKind::Jwt => "JSON web token",
+        CredentialKind::AwsAccessKey => "AWS access key",
+        CredentialKind::PrivateKey => "private key",
+        CredentialKind::ClientSecret => "OAuth client secret",
+        CredentialKind::AccessToken => "access token",
+    };
+    if redaction.count == 1 { what.to_owned() } else { format!("{what} ({} times)", redaction.count) }
+}
+
 /// The department as its own people call it.
 fn department(dept: Option<Dept>) -> &'static str {
     match dept {
@@ -133,6 +187,7 @@ fn department(dept: Option<Dept>) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use domain::json::Json;
     use domain::{Fields, Submission};
     use proptest::prelude::*;
 
@@ -146,10 +201,16 @@ mod tests {
 
     fn enquiry(environment: Environment, form: &str, dept: Option<Dept>, fields: &str) -> Enquiry {
         Enquiry {
-            submission: Submission { form: form.parse().unwrap(), dept, fields: Fields::from_json(fields).unwrap() },
+            submission: Submission {
+                form: form.parse().unwrap(),
+                dept,
+                fields: Fields::from_json(fields).unwrap(),
+                redactions: Vec::new(),
+            },
             created_at: "2026-06-29T13:42:07.123Z".parse().unwrap(),
             request_id: "req_8Hn2Lp0Wd4Xc".parse().unwrap(),
             environment,
+            first_response: None,
         }
     }
 
@@ -239,6 +300,53 @@ mod tests {
         assert_mail!("numbers_and_booleans", mail(&enquiry(Environment::Live, "direct_debit", None, fields)));
     }
 
+    /// A submission as it comes in, parsed as the endpoint does it.
+    fn received(sent: &str, created_at: &str) -> Enquiry {
+        let submission = Submission::parse(&Json::parse(sent.as_bytes()).unwrap()).unwrap();
+        let request_id = "req_8Hn2Lp0Wd4Xc".parse().unwrap();
+        Enquiry::received(submission, created_at.parse().unwrap(), request_id, Environment::Live)
+    }
+
+    fn ticket(severity: &str, created_at: &str) -> Enquiry {
+        let sent = r#"{"form":"developer-support","dept":"support","fields":{
+            "request_id": "req_5Tg7Kq1Ze9Bn",
+            "environment": "live",
+            "endpoint": "POST /partner/v1/payments",
+            "timestamp": "2026-11-21T15:58:00Z",
+            "expected": "202, and the payment moves on",
+            "actual": "409 idempotency_key_reused",
+            "severity": "SEVERITY",
+            "email": "sam@example.com",
+            "message": "curl -H 'Authorization: Bearer sk_live_4eC39HqLyjWDarjt' -d '{…}'\nThe webhook secret is whsec_MfKQ9r8GKYqrTwjU, the other whsec_ZcWq2n4LxVtP0sAe.",
+            "<b>sk_test_abc</b>": "",
+            "consent": "yes"
+        }}"#;
+        received(&sent.replace("SEVERITY", severity), created_at)
+    }
+
+    #[test]
+    fn a_ticket_says_when_it_is_due_and_which_field_held_which_credential() {
+        assert_mail!("ticket", mail(&ticket("sev2", "2026-11-21T16:00:00Z")));
+    }
+
+    #[test]
+    fn the_subject_of_a_ticket_begins_with_severity_and_deadline() {
+        for (severity, created_at, expected) in [
+            ("sev1", "2026-11-21T16:00:59Z", "[SEV-1] first response by Sat 21 Nov 17:00"),
+            ("sev2", "2026-11-21T16:00:00Z", "[SEV-2] first response by Mon 23 Nov 13:00"),
+            ("sev3", "2026-06-29T13:42:07Z", "[SEV-3] first response by Tue 30 Jun 14:42"),
+        ] {
+            let subject = mail(&ticket(severity, created_at)).subject;
+            assert_eq!(subject, format!("{expected}: Support enquiry enq_9F3K2P (form developer-support)"));
+        }
+    }
+
+    #[test]
+    fn what_was_removed_is_told_from_the_record_and_not_from_the_text() {
+        let mail = mail_with(&[("message", "[REDACTED:secret_key]")]);
+        assert!(!mail.text.contains("removed") && !mail.html.contains("were removed"), "{}", mail.text);
+    }
+
     #[test]
     fn the_subject_holds_form_dept_and_id_and_nothing_else() {
         let longest = "f".repeat(64);
@@ -281,7 +389,7 @@ mod tests {
         for email in ["", "Jordan <jordan@example.com>", "jordan@example.com\r\nBcc: a@example.com", "a@b.com, c@d.com"]
         {
             assert_eq!(reply_to(email), None, "{email}");
-            assert!(mail_with(&[("email", email)]).text.contains("[1] email\n"), "{email}");
+            assert!(mail_with(&[("email", email)]).text.contains("[1] E-mail\n"), "{email}");
         }
     }
 
@@ -444,7 +552,7 @@ mod tests {
         ) {
             let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             let names: Vec<_> = fields.iter().map(|(name, _)| visible(name)).collect();
-            let values: Vec<_> = fields.iter().map(|(_, value)| Field::of("", value).lines.join("\n")).collect();
+            let values: Vec<_> = fields.iter().map(|(_, value)| Field::of("", None, value, &[]).lines.join("\n")).collect();
             let (mail, bare) = (mail_with(&fields), mail_with(&[]));
 
             for line in mail.text.split('\n').chain(mail.html.split('\n')) {

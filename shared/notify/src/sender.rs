@@ -105,11 +105,11 @@ impl MailSender {
     ) -> Result<SendEmailOutput, SdkError<SendEmailError, HttpResponse>> {
         let content = content_of(id, mail).map_err(SdkError::construction_failure)?;
         let tags = tags_of(id, enquiry).map_err(SdkError::construction_failure)?;
-        let inbox = self.inboxes.of(enquiry.submission.dept);
+        let inboxes = self.inboxes.of(enquiry).map(|inbox| inbox.as_ascii().to_owned()).collect();
         self.client
             .send_email()
             .from_email_address(self.sender_of(enquiry.environment))
-            .destination(Destination::builder().to_addresses(inbox.as_ascii()).build())
+            .destination(Destination::builder().set_to_addresses(Some(inboxes)).build())
             .set_reply_to_addresses(reply_to.map(|address| vec![address.as_ascii().to_owned()]))
             .content(content)
             .configuration_set_name(&self.configuration_set)

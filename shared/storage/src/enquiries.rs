@@ -11,9 +11,9 @@ use aws_sdk_dynamodb::types::{
 };
 use aws_types::SdkConfig;
 use domain::notification::{DUE_AFTER_ENQUEUE, later, random_share};
-use domain::{Enquiry, EnquiryId, IdempotencyKey, STATUS_NEW};
+use domain::{Enquiry, EnquiryId, FirstResponse, IdempotencyKey, STATUS_NEW};
 
-use crate::attributes::{Item, text, text_of, time, timeline_entry};
+use crate::attributes::{Item, redactions, text, text_of, time, timeline_entry};
 use crate::error::StorageError;
 use crate::idempotency::IdempotencyRecords;
 use crate::notifications::{PENDING, mail_due_shard};
@@ -204,6 +204,13 @@ fn to_item(id: &EnquiryId, enquiry: &Enquiry) -> Item {
     );
     if let Some(dept) = submission.dept {
         item.insert("dept".to_owned(), text(dept.as_str()));
+    }
+    if !submission.redactions.is_empty() {
+        item.insert("redactions".to_owned(), redactions(&submission.redactions));
+    }
+    if let Some(FirstResponse { severity, due }) = enquiry.first_response {
+        item.insert("severity".to_owned(), text(severity.as_str()));
+        item.insert("first_response_due".to_owned(), time(due));
     }
     item
 }

@@ -14,10 +14,12 @@ use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, Select};
 use aws_types::SdkConfig;
 use domain::notification::{DUE_AFTER_REQUEUE, LEASE, later};
-use domain::{Delivery, Enquiry, EnquiryId, Fields, LeaseId, Submission};
+use domain::{Delivery, Enquiry, EnquiryId, Fields, FirstResponse, LeaseId, Submission};
 use jiff::Timestamp;
 
-use crate::attributes::{Item, parsed, text, text_of, time, timeline_entry, timestamp_text};
+use crate::attributes::{
+    Item, parsed, parsed_if_there, redactions_of, text, text_of, time, timeline_entry, timestamp_text,
+};
 use crate::error::StorageError;
 
 pub(crate) const PENDING: &str = "pending";
@@ -458,17 +460,21 @@ impl Claim {
     /// # Errors
     /// When the record is not what we write.
     pub fn enquiry(&self) -> Result<Enquiry, StorageError> {
-        let dept = self.item.contains_key("dept").then(|| parsed(&self.item, "dept", CLAIM)).transpose()?;
-        let fields = text_of(&self.item, "fields").and_then(|fields| Fields::from_json(fields).ok());
+        let item = &self.item;
+        let fields = text_of(item, "fields").and_then(|fields| Fields::from_json(fields).ok());
+        let severity = parsed_if_there(item, "severity", CLAIM)?;
+        let due = parsed_if_there(item, "first_response_due", CLAIM)?;
         Ok(Enquiry {
             submission: Submission {
-                form: parsed(&self.item, "form", CLAIM)?,
-                dept,
+                form: parsed(item, "form", CLAIM)?,
+                dept: parsed_if_there(item, "dept", CLAIM)?,
                 fields: fields.ok_or_else(|| StorageError::unreadable(CLAIM, "fields"))?,
+                redactions: redactions_of(item),
             },
-            created_at: parsed(&self.item, "created_at", CLAIM)?,
-            request_id: parsed(&self.item, "request_id", CLAIM)?,
-            environment: parsed(&self.item, "environment", CLAIM)?,
+            created_at: parsed(item, "created_at", CLAIM)?,
+            request_id: parsed(item, "request_id", CLAIM)?,
+            environment: parsed(item, "environment", CLAIM)?,
+            first_response: severity.zip(due).map(|(severity, due)| FirstResponse { severity, due }),
         })
     }
 }

@@ -285,6 +285,20 @@ mod record {
     }
 
     #[tokio::test]
+    async fn a_ticket_is_recorded_with_its_severity_its_deadline_and_what_was_removed() {
+        let app = App::new();
+        app.send(sample("rest-v1-developer-support")).await.check(201, "new");
+        let item = &app.aws.requests_of("PutItem")[0]["Item"];
+        assert_eq!(item["severity"]["S"], "sev1");
+        assert_eq!(item["created_at"]["S"], "2026-06-30T14:41:04.187Z");
+        assert_eq!(item["first_response_due"]["S"], "2026-06-30T15:41:04.187Z");
+        let redaction =
+            json!({ "param": { "S": "fields.message" }, "kind": { "S": "secret_key" }, "count": { "N": "1" } });
+        assert_eq!(item["redactions"], json!({ "L": [{ "M": redaction }] }));
+        assert!(item["fields"]["S"].as_str().unwrap().contains("Bearer [REDACTED:secret_key]"), "{item}");
+    }
+
+    #[tokio::test]
     async fn a_key_is_kept_for_a_day_as_an_hmac_and_an_expired_one_is_free() {
         let app = App::new();
         app.send(with_key()).await.check(201, "new");
@@ -697,8 +711,9 @@ mod logs {
         let app = App::new();
         app.aws.answers("PutItem", [Answer::Panics, Answer::Hangs, Answer::Lost, Answer::Json(200, json!({}))]);
         app.aws.answers("TransactWriteItems", [dynamodb_error(400, "ValidationException", &json!({})), Answer::Lost]);
-        let events =
-            [without_key(), without_key(), without_key(), with_key(), with_key(), sample("rest-v1-many-violations")];
+        let ticket = sample("rest-v1-developer-support");
+        let (refused, kept) = (sample("rest-v1-many-violations"), without_key());
+        let events = [kept.clone(), kept.clone(), kept, with_key(), with_key(), refused, ticket];
         let secrets: Vec<_> = events.iter().flat_map(personal_data_of).collect();
         assert!(secrets.len() > 10);
         let (_, lines, text) = lines_of(&app, events).await;
@@ -706,7 +721,18 @@ mod logs {
         for secret in secrets {
             assert!(!text.contains(&secret), "{secret} in {text}");
         }
-        assert!(!text.contains("Jordan"), "{text}");
+        assert!(!text.contains("Jordan") && !text.contains("4eC39HqLyjWDarjt"), "{text}");
+    }
+
+    #[test]
+    fn it_is_logged_when_the_bank_holidays_end() {
+        let app = App::new();
+        create_enquiry::warn_of_ending_bank_holidays(Timestamp::UNIX_EPOCH);
+        assert!(app.log.json().is_empty());
+        create_enquiry::warn_of_ending_bank_holidays(Timestamp::MAX);
+        let line = app.log.json().pop().unwrap();
+        let last = domain::bank_holidays_ending(Timestamp::MAX).unwrap().to_string();
+        assert_eq!((&line["event"], &line["last"]), (&json!("bank_holidays_ending"), &json!(last)));
     }
 }
 

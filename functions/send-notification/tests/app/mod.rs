@@ -10,7 +10,7 @@ use send_notification::{Config, State};
 use serde_json::{Value, json};
 use tracing::subscriber::DefaultGuard;
 
-pub(crate) const VARIABLES: [(&str, &str); 13] = [
+pub(crate) const VARIABLES: [(&str, &str); 14] = [
     ("AWS_REGION", "eu-west-2"),
     ("AWS_ACCESS_KEY_ID", "test"),
     ("AWS_SECRET_ACCESS_KEY", "test"),
@@ -24,6 +24,7 @@ pub(crate) const VARIABLES: [(&str, &str); 13] = [
     ("INBOX_PAYMENTS", "payments@credicorp.example"),
     ("INBOX_HARDSHIP", "hardship@credicorp.example"),
     ("INBOX_COMPLAINTS", "complaints@credicorp.example"),
+    ("INBOX_ON_CALL", "on-call@pager.example"),
 ];
 
 pub(crate) const NOW: &str = "2026-06-29T13:42:08.500Z";
