@@ -38,7 +38,13 @@ impl Item {
     /// What happened to the enquiry's notification, in the order in which it was written down.
     #[must_use]
     pub fn timeline(&self) -> Vec<Self> {
-        let entries = self.0.get("timeline").and_then(|timeline| timeline.as_l().ok()).into_iter().flatten();
+        self.list("timeline")
+    }
+
+    /// The entries of an attribute that is a list of maps; none if there is no such attribute.
+    #[must_use]
+    pub fn list(&self, attribute: &str) -> Vec<Self> {
+        let entries = self.0.get(attribute).and_then(|list| list.as_l().ok()).into_iter().flatten();
         entries.filter_map(|entry| entry.as_m().ok().cloned().map(Self)).collect()
     }
 

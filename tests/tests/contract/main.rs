@@ -3,8 +3,10 @@
 
 mod accepted;
 mod cors;
+mod credentials;
 mod errors;
 mod every_response;
+mod forms;
 mod gateway;
 mod hostile;
 mod idempotency;
