@@ -92,11 +92,13 @@ impl<'a> Scanner<'a> {
 
     /// What a secret's own shape says that it is, which is more than its place does.
     fn by_shape(&mut self, start: usize, end: usize) -> Option<Found> {
-        if start == end {
-            return None;
-        }
-        let found = self.key(start).or_else(|| self.jwt(start)).or_else(|| self.access_key_id(start));
-        let found = found.or_else(|| self.private_key(self.end_of(start, |byte| byte == b'-')))?;
+        let found = match self.bytes[start..end].first()? {
+            b's' | b'S' | b'r' | b'R' | b'w' | b'W' => self.key(start),
+            b'e' => self.jwt(start),
+            b'A' => self.access_key_id(start),
+            b'B' | b'-' => self.private_key(self.end_of(start, |byte| byte == b'-')),
+            _ => None,
+        }?;
         Some(Found { end: found.end.max(end), ..found })
     }
 
