@@ -29,7 +29,7 @@ async fn an_enquiry_is_mailed_once_and_readably_to_the_inbox_of_its_department()
         assert_eq!(mails.len(), 1, "{id}: {mails:?}");
         assert_eq!(mails[0].to(), [mailer.variable(inbox)]);
         for part in [mails[0].text(), mails[0].html()] {
-            for said in ["first name", &text, "consent", "yes", &id, &answer.request_id()] {
+            for said in ["first name", &text, "Agrees to be contacted", "yes", &id, &answer.request_id()] {
                 assert!(part.contains(said), "{said} is not in: {part}");
             }
         }
