@@ -1,7 +1,7 @@
 //! What SES tells of the mails that it took, written down with their enquiries.
 
 use aws_types::SdkConfig;
-use domain::Delivery;
+use domain::{Delivery, Retention};
 use notify::MailEvent;
 use runtime::{VariableError, Variables};
 use storage::{DeliveryMoved, Notifications, StorageError};
@@ -11,6 +11,8 @@ use storage::{DeliveryMoved, Notifications, StorageError};
 pub struct Config {
     /// `ENQUIRIES_TABLE`: the name of the table of enquiries.
     pub enquiries_table: String,
+    /// `RETENTION_DAYS`: how many days an enquiry is kept once its mail was sent or given up; 0, the default, keeps it.
+    pub retention: Retention,
 }
 
 /// What lives as long as the environment: the table.
@@ -54,7 +56,10 @@ impl Config {
     /// # Errors
     /// Names the variable that is missing or bad.
     pub fn from_variables(variables: &Variables) -> Result<Self, VariableError> {
-        Ok(Self { enquiries_table: variables.required("ENQUIRIES_TABLE")? })
+        Ok(Self {
+            enquiries_table: variables.required("ENQUIRIES_TABLE")?,
+            retention: variables.optional("RETENTION_DAYS")?.unwrap_or_default(),
+        })
     }
 }
 
@@ -62,7 +67,7 @@ impl State {
     /// The state that `config` describes, with the connections of `sdk`.
     #[must_use]
     pub fn new(config: Config, sdk: &SdkConfig) -> Self {
-        Self { notifications: Notifications::new(sdk, config.enquiries_table) }
+        Self { notifications: Notifications::new(sdk, config.enquiries_table, config.retention) }
     }
 
     /// Handles one event, and writes one log line.

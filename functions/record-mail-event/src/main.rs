@@ -6,8 +6,8 @@ use runtime::Variables;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    runtime::write_logs_as_json();
     let variables = Variables::of_process();
+    runtime::write_logs_as_json(&variables);
     let config = Config::from_variables(&variables).context("record-mail-event cannot start")?;
     let sdk = runtime::sdk_config(&variables).context("record-mail-event cannot start")?;
     let state = State::new(config, &sdk);

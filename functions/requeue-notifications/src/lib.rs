@@ -43,7 +43,7 @@ impl State {
     #[must_use]
     pub fn new(config: Config, sdk: &SdkConfig) -> Self {
         Self {
-            notifications: Notifications::new(sdk, config.enquiries_table),
+            notifications: Notifications::new(sdk, config.enquiries_table, config.retention),
             queue: NotificationQueue::new(sdk, config.queue_url, config.enqueue_budget),
         }
     }

@@ -8,8 +8,8 @@ use runtime::Variables;
 #[tokio::main(flavor = "current_thread")]
 #[expect(clippy::disallowed_methods, reason = "main is where the clock is read")]
 async fn main() -> anyhow::Result<()> {
-    runtime::write_logs_as_json();
     let variables = Variables::of_process();
+    runtime::write_logs_as_json(&variables);
     let config = Config::from_variables(&variables).context("requeue-notifications cannot start")?;
     let sdk = runtime::sdk_config(&variables).context("requeue-notifications cannot start")?;
     let state = State::new(config, &sdk);

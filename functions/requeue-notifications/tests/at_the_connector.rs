@@ -6,7 +6,7 @@ use std::ops::Range;
 use connector::{Answer, Aws, Lines, Request, dynamodb_error};
 use jiff::{SignedDuration, Timestamp};
 use requeue_notifications::{Config, State, Sweep, requeue_notifications};
-use runtime::Variables;
+use runtime::{Variables, Version};
 use serde_json::{Value, json};
 use tracing::subscriber::DefaultGuard;
 
@@ -34,7 +34,7 @@ impl App {
         let sdk = runtime::sdk_config(&variables).unwrap().into_builder().http_client(aws.http_client()).build();
         let log = Lines::default();
         let writer = log.clone();
-        let logging = tracing::subscriber::set_default(runtime::json_lines(move || writer.clone()));
+        let logging = tracing::subscriber::set_default(runtime::json_lines(&Version::default(), move || writer.clone()));
         Self { state: State::new(Config::from_variables(&variables).unwrap(), &sdk), aws, log, _logging: logging }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::EmailAddress;
+use domain::{EmailAddress, Retention};
 use notify::Inboxes;
 use runtime::{VariableError, Variables};
 
@@ -14,6 +14,8 @@ const LONGEST_BUDGET: Duration = Duration::from_secs(28);
 pub struct Config {
     /// `ENQUIRIES_TABLE`: the name of the table of enquiries.
     pub enquiries_table: String,
+    /// `RETENTION_DAYS`: how many days an enquiry is kept once its mail was sent or given up; 0, the default, keeps it.
+    pub retention: Retention,
     /// `DEAD_LETTER_QUEUE_URL`: where messages go that are no notifications.
     pub dead_letter_queue_url: String,
     /// `MAIL_SENDER`: the address that the mails come from; SES must have verified it or its domain.
@@ -40,6 +42,7 @@ impl Config {
     pub fn from_variables(variables: &Variables) -> Result<Self, VariableError> {
         let config = Self {
             enquiries_table: variables.required("ENQUIRIES_TABLE")?,
+            retention: variables.optional("RETENTION_DAYS")?.unwrap_or_default(),
             dead_letter_queue_url: variables.required("DEAD_LETTER_QUEUE_URL")?,
             sender: variables.required("MAIL_SENDER")?,
             configuration_set: variables.required("MAIL_CONFIGURATION_SET")?,

@@ -59,7 +59,7 @@ impl State {
     pub fn new(config: Config, sdk: &SdkConfig, clock: fn() -> Timestamp) -> Self {
         Self {
             budget: config.budget(),
-            notifications: Notifications::new(sdk, config.enquiries_table),
+            notifications: Notifications::new(sdk, config.enquiries_table, config.retention),
             sender: MailSender::new(sdk, config.sender, config.inboxes, config.configuration_set, config.send_budget),
             dead_letters: NotificationQueue::new(sdk, config.dead_letter_queue_url, config.claim_budget),
             mark_budget: config.mark_budget,

@@ -8,8 +8,8 @@ use send_notification::{Config, State};
 #[tokio::main(flavor = "current_thread")]
 #[expect(clippy::disallowed_methods, reason = "main is where the clock is read")]
 async fn main() -> anyhow::Result<()> {
-    runtime::write_logs_as_json();
     let variables = Variables::of_process();
+    runtime::write_logs_as_json(&variables);
     let config = Config::from_variables(&variables).context("send-notification cannot start")?;
     let sdk = runtime::sdk_config(&variables).context("send-notification cannot start")?;
     let state = State::new(config, &sdk, Timestamp::now);

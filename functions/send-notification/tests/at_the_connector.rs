@@ -57,6 +57,26 @@ mod calls {
     }
 
     #[tokio::test]
+    async fn what_is_sent_or_refused_for_good_expires_when_its_retention_is_over_and_nothing_before() {
+        let refused = || ses_error(400, "MessageRejected", "Local address contains control or whitespace");
+        for (days, answer, outcome, expires_at) in [
+            ("30", Answer::Json(200, json!({ "MessageId": "ses-1" })), "sent", json!({ "N": "1785332528" })),
+            ("30", refused(), "failed", json!({ "N": "1785332528" })),
+            ("30", ses_error(429, "TooManyRequestsException", "slower"), "postponed", Value::Null),
+            ("0", refused(), "failed", Value::Null),
+        ] {
+            let app = App::with(&[("RETENTION_DAYS", days)]);
+            app.aws.answers("UpdateItem", [claimed(&record()), ok()]);
+            app.aws.answers("SendEmail", [answer]);
+            app.check(&app.handle("sqs-notification").await, outcome, &["UpdateItem", "SendEmail", "UpdateItem"]);
+            let update = app.last_update();
+            assert_eq!(update["ExpressionAttributeValues"].get(":expires_at").cloned().unwrap_or_default(), expires_at);
+            let sets = update["UpdateExpression"].as_str().unwrap().contains("expires_at = if_not_exists");
+            assert_eq!(sets, !expires_at.is_null(), "{update}");
+        }
+    }
+
+    #[tokio::test]
     async fn a_claim_whose_answer_was_lost_is_ours_all_the_same() {
         fn with_our_lease(requests: &[connector::Request]) -> Value {
             let mut record = record();

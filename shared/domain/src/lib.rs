@@ -29,7 +29,7 @@ pub use fields::{Fields, UnreadableFields};
 pub use first_response::{FirstResponse, LONDON, Severity, UnknownSeverity, bank_holidays_ending};
 pub use forms::FormRules;
 pub use idempotency::{Fingerprint, IdempotencyKey, InvalidIdempotencyKey};
-pub use notification::{Delivery, LeaseId};
+pub use notification::{Delivery, InvalidRetention, LeaseId, Retention};
 pub use pepper::{Pepper, PepperTooShort};
 pub use redaction::{CredentialKind, Redaction, UnknownCredentialKind};
 pub use request_id::{InvalidRequestId, RequestId};

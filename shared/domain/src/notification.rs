@@ -2,6 +2,7 @@
 //! the mail.
 
 use std::fmt;
+use std::str::FromStr;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -32,6 +33,16 @@ const UNCONFIRMED_FOR: SignedDuration = SignedDuration::from_mins(5);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeaseId(String);
 
+/// How long an enquiry is kept once its mail was sent or given up; by default, for ever. (What is still to be mailed is kept in
+/// any case.)
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention(Option<SignedDuration>);
+
+/// The text is no number of days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no number of days from 0, which keeps for ever, to 36500")]
+pub struct InvalidRetention;
+
 /// What SES says of a mail that it took (SES developer guide, event publishing). A later one in this order replaces an earlier
 /// one and never the other way round, for events arrive in any order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,6 +72,26 @@ impl LeaseId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl Retention {
+    /// When an enquiry expires whose mail was sent or given up at `settled_at`, if it does.
+    #[must_use]
+    pub fn expires_at(self, settled_at: Timestamp) -> Option<Timestamp> {
+        self.0.map(|retention| later(settled_at, retention))
+    }
+}
+
+impl FromStr for Retention {
+    type Err = InvalidRetention;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.parse() {
+            Ok(0) => Ok(Self(None)),
+            Ok(days @ 1..=36_500) => Ok(Self(Some(SignedDuration::from_hours(24 * days)))),
+            _ => Err(InvalidRetention),
+        }
     }
 }
 
@@ -136,6 +167,17 @@ mod tests {
         let shares: Vec<_> = (0..100).map(|_| random_share()).collect();
         assert!(shares.iter().all(|share| (0.0..=1.0).contains(share)), "{shares:?}");
         assert!(shares.iter().any(|share| share.to_bits() != shares[0].to_bits()), "{shares:?}");
+    }
+
+    #[test]
+    fn an_enquiry_is_kept_for_so_many_days_or_for_ever() {
+        let expires_at = |days: &str| days.parse::<Retention>().unwrap().expires_at(Timestamp::UNIX_EPOCH);
+        assert_eq!(Retention::default().expires_at(Timestamp::UNIX_EPOCH), None);
+        assert_eq!(expires_at("0"), None);
+        assert_eq!(expires_at("2190"), Timestamp::from_second(2_190 * 86_400).ok());
+        for text in ["", "-1", "1.5", "36501", "six years"] {
+            assert_eq!(text.parse::<Retention>(), Err(InvalidRetention), "{text}");
+        }
     }
 
     #[test]

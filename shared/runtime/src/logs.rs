@@ -2,23 +2,29 @@
 
 use std::io;
 use std::panic;
+use std::str::FromStr;
 
-use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
+use tracing::{Event, Subscriber};
 use tracing_subscriber::filter::Targets;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::{Format, Json, JsonFields, Writer};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
+
+use crate::variables::Variables;
 
 /// The names of our crates, or their beginnings. Nobody else's say anything: an SDK that traces shows requests, and a JSON
 /// library's error quotes the value, and with them what people wrote. For the same reason no variable can turn them up.
 const OURS: [&str; 5] =
     ["create_enquiry", "credicorp_", "record_mail_event", "requeue_notifications", "send_notification"];
 
-/// Writes logs to stdout from here on, and panics with them.
-pub fn write_logs_as_json() {
-    json_lines(io::stdout).init();
+/// Writes logs to stdout from here on, and panics with them. Each line says what runs: `VERSION`, the commit that was deployed.
+pub fn write_logs_as_json(variables: &Variables) {
+    let version: Option<Version> = variables.optional("VERSION").ok().flatten();
+    json_lines(&version.unwrap_or_default(), io::stdout).init();
     log_panics();
 }
 
@@ -30,15 +36,60 @@ fn log_panics() {
     }));
 }
 
-/// What turns our log events into lines of JSON, their fields beside timestamp, level and target.
-pub fn json_lines<W>(writer: W) -> impl Subscriber + Send + Sync
+/// What turns our log events into lines of JSON, their fields beside version, timestamp, level and target.
+pub fn json_lines<W>(version: &Version, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
     let levels = OURS.map(|name| (name, LevelFilter::INFO));
     let ours = Targets::new().with_targets(levels);
-    let lines = fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false);
+    let json = fmt::format().json().flatten_event(true).with_current_span(false).with_span_list(false);
+    let lines = fmt::layer().fmt_fields(JsonFields::new()).event_format(Versioned { version: version.clone(), json });
     tracing_subscriber::registry().with(lines.with_writer(writer).with_filter(ours))
+}
+
+/// Which commit runs: 1 to 64 letters, digits, dots, dashes and underscores, which need no escapes in JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version(String);
+
+/// The text is no version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no version")]
+pub struct InvalidVersion;
+
+impl Default for Version {
+    fn default() -> Self {
+        Self("unknown".to_owned())
+    }
+}
+
+impl FromStr for Version {
+    type Err = InvalidVersion;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+        let valid = (1..=64).contains(&text.len()) && text.bytes().all(is_plain);
+        if valid { Ok(Self(text.to_owned())) } else { Err(InvalidVersion) }
+    }
+}
+
+/// A line of JSON that begins with the version.
+struct Versioned {
+    version: Version,
+    json: Format<Json>,
+}
+
+impl<S, N> FormatEvent<S, N> for Versioned
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+    N: for<'writer> FormatFields<'writer> + 'static,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> std::fmt::Result {
+        let mut line = String::new();
+        self.json.format_event(context, Writer::new(&mut line), event)?;
+        let fields = line.strip_prefix('{').unwrap_or(&line);
+        write!(writer, r#"{{"version":"{}",{fields}"#, self.version.0)
+    }
 }
 
 #[cfg(test)]
@@ -51,7 +102,8 @@ mod tests {
     fn logged(act: impl FnOnce()) -> String {
         let lines = Lines::default();
         let writer = lines.clone();
-        tracing::subscriber::with_default(json_lines(move || writer.clone()), act);
+        let version = "8f3a2c1-dirty".parse().unwrap();
+        tracing::subscriber::with_default(json_lines(&version, move || writer.clone()), act);
         lines.text()
     }
 
@@ -64,6 +116,26 @@ mod tests {
         });
         assert!(lines.contains(r#""event":"panic""#) && lines.contains("logs.rs:"), "{lines}");
         assert!(!lines.contains("Jordan") && !lines.contains("byte index"), "{lines}");
+    }
+
+    #[test]
+    fn every_line_says_which_version_runs() {
+        let lines = logged(|| {
+            tracing::info!(enquiry_id = "enq_9F3K2P", "one");
+            tracing::warn!(version = "theirs", "two");
+        });
+        assert!(lines.lines().all(|line| line.starts_with(r#"{"version":"8f3a2c1-dirty","timestamp":"#)), "{lines}");
+        assert!(lines.contains(r#""enquiry_id":"enq_9F3K2P""#), "{lines}");
+    }
+
+    #[test]
+    fn a_version_needs_no_escapes() {
+        for text in ["8f3a2c1", "1.2.3-rc_1", &"a".repeat(64)] {
+            assert_eq!(text.parse(), Ok(Version(text.to_owned())));
+        }
+        for text in ["", "a b", "a\"b", "é", &"a".repeat(65)] {
+            assert_eq!(text.parse::<Version>(), Err(InvalidVersion), "{text}");
+        }
     }
 
     #[test]

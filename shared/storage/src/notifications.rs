@@ -14,7 +14,7 @@ use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, Select};
 use aws_types::SdkConfig;
 use domain::notification::{DUE_AFTER_REQUEUE, LEASE, later};
-use domain::{Delivery, Enquiry, EnquiryId, Fields, FirstResponse, LeaseId, Submission};
+use domain::{Delivery, Enquiry, EnquiryId, Fields, FirstResponse, LeaseId, Retention, Submission};
 use jiff::Timestamp;
 
 use crate::attributes::{
@@ -41,9 +41,12 @@ const CLAIM_UPDATE: &str = "SET mail_state = :sending, mail_lease_id = :lease, m
 const MARK: &str = "UpdateItem enquiries (mark)";
 /// Not if this very call has been here before and its answer was lost. (That SES's own event has been here is no reason.)
 const MARK_IF: &str = "attribute_exists(id) AND (ses_message_id <> :message OR mail_lease_id = :lease)";
-const MARK_UPDATE: &str = "SET mail_state = :sent, ses_message_id = :message, sent_at = :now, \
-    timeline = list_append(if_not_exists(timeline, :none), :entries) \
-    REMOVE mail_due_shard, mail_due_at, mail_lease_id, mail_lease_until";
+const MARK_SET: &str = "SET mail_state = :sent, ses_message_id = :message, sent_at = :now, \
+    timeline = list_append(if_not_exists(timeline, :none), :entries)";
+/// A notification that is sent or failed is due no more.
+const SETTLED_REMOVE: &str = "REMOVE mail_due_shard, mail_due_at, mail_lease_id, mail_lease_until";
+/// From then on the enquiry itself is kept only for so long.
+const EXPIRES_SET: &str = ", expires_at = if_not_exists(expires_at, :expires_at)";
 /// A mail whose mark cannot be written is sent again, so this call is worth more attempts than any other: as many as fit
 /// into its budget.
 const MARK_ATTEMPTS: u32 = 100;
@@ -60,9 +63,8 @@ const HOLD_UPDATE: &str = "SET mail_lease_until = :until, mail_due_at = :until, 
 
 const FAIL: &str = "UpdateItem enquiries (fail)";
 const IF_STILL_DUE: &str = "mail_due_at = :seen";
-const FAIL_UPDATE: &str = "SET mail_state = :failed, \
-    timeline = list_append(if_not_exists(timeline, :none), :entries) \
-    REMOVE mail_due_shard, mail_due_at, mail_lease_id, mail_lease_until";
+const FAIL_SET: &str = "SET mail_state = :failed, \
+    timeline = list_append(if_not_exists(timeline, :none), :entries)";
 
 const SWEEP: &str = "Query enquiries mail-due";
 const SWEEP_WHERE: &str = "mail_due_shard = :shard AND mail_due_at <= :now";
@@ -71,15 +73,18 @@ const MOVE_UPDATE: &str = "SET mail_due_at = :until";
 
 const DELIVERY: &str = "UpdateItem enquiries (delivery)";
 /// That anything became of the mail proves that SES took it, even where our own mark was not written.
-const DELIVERY_UPDATE: &str = "SET delivery = :delivery, mail_state = :sent, \
+const DELIVERY_SET: &str = "SET delivery = :delivery, mail_state = :sent, \
     ses_message_id = if_not_exists(ses_message_id, :message), sent_at = if_not_exists(sent_at, :sent_at), \
-    timeline = list_append(if_not_exists(timeline, :none), :entries) REMOVE mail_due_shard, mail_due_at, mail_lease_until";
+    timeline = list_append(if_not_exists(timeline, :none), :entries)";
+/// The lease stays ours: our mark, if it is still to come, must find it.
+const DELIVERY_REMOVE: &str = "REMOVE mail_due_shard, mail_due_at, mail_lease_until";
 
 /// The notifications of all enquiries, each of which is mailed once.
 #[derive(Clone, Debug)]
 pub struct Notifications {
     client: DynamoDb,
     table: String,
+    retention: Retention,
 }
 
 /// What came of the wish to mail an enquiry.
@@ -160,10 +165,10 @@ pub enum DeliveryMoved {
 }
 
 impl Notifications {
-    /// The notifications of the enquiries in `table`.
+    /// The notifications of the enquiries in `table`, each of which is kept for `retention` once its mail was sent or given up.
     #[must_use]
-    pub fn new(sdk: &SdkConfig, table: String) -> Self {
-        Self { client: DynamoDb::new(sdk), table }
+    pub fn new(sdk: &SdkConfig, table: String, retention: Retention) -> Self {
+        Self { client: DynamoDb::new(sdk), table, retention }
     }
 
     /// Takes the lease of an enquiry that is still to be mailed. `queued_at` is when its message was put on the queue.
@@ -226,7 +231,7 @@ impl Notifications {
             .set_retry_config(retries.map(|retries| retries.clone().with_max_attempts(MARK_ATTEMPTS)));
         let entry = timeline_entry("sent", now, [("ses_message_id", ses_message_id)]);
         let updated = self
-            .update(&claim.id, MARK_IF, MARK_UPDATE, [entry])
+            .settle(&claim.id, MARK_IF, MARK_SET, SETTLED_REMOVE, entry, now)
             .expression_attribute_values(":sent", text(SENT))
             .expression_attribute_values(":message", text(ses_message_id))
             .expression_attribute_values(":lease", text(claim.lease.as_str()))
@@ -293,7 +298,7 @@ impl Notifications {
     pub async fn fail(&self, claim: &Claim, cause: &str, now: Timestamp) -> Result<Written, StorageError> {
         let entry = timeline_entry("failed", now, [("cause", cause)]);
         let updated = self
-            .update(&claim.id, IF_MINE, FAIL_UPDATE, [entry])
+            .settle(&claim.id, IF_MINE, FAIL_SET, SETTLED_REMOVE, entry, now)
             .expression_attribute_values(":lease", text(claim.lease.as_str()))
             .expression_attribute_values(":sending", text(SENDING))
             .expression_attribute_values(":failed", text(FAILED))
@@ -379,7 +384,7 @@ impl Notifications {
     pub async fn give_up(&self, due: &Due, cause: &str, now: Timestamp) -> Result<Written, StorageError> {
         let entry = timeline_entry("failed", now, [("cause", cause)]);
         let updated = self
-            .update(&due.id, IF_STILL_DUE, FAIL_UPDATE, [entry])
+            .settle(&due.id, IF_STILL_DUE, FAIL_SET, SETTLED_REMOVE, entry, now)
             .expression_attribute_values(":seen", text(&due.due_at))
             .expression_attribute_values(":failed", text(FAILED))
             .send()
@@ -405,7 +410,7 @@ impl Notifications {
         let condition = format!("attribute_exists(id) AND NOT delivery IN ({list})");
         let entry = timeline_entry(delivery.as_str(), at, [("ses_message_id", ses_message_id)]);
         let update = self
-            .update(id, &condition, DELIVERY_UPDATE, [entry])
+            .settle(id, &condition, DELIVERY_SET, DELIVERY_REMOVE, entry, at)
             .expression_attribute_values(":delivery", text(delivery.as_str()))
             .expression_attribute_values(":sent", text(SENT))
             .expression_attribute_values(":message", text(ses_message_id))
@@ -420,6 +425,23 @@ impl Notifications {
             }
             Err(None) => Ok(DeliveryMoved::Unknown),
         }
+    }
+
+    /// An update after which a notification is due no more, from `now` on.
+    fn settle(
+        &self,
+        id: &EnquiryId,
+        condition: &str,
+        set: &str,
+        remove: &str,
+        entry: AttributeValue,
+        now: Timestamp,
+    ) -> UpdateItemFluentBuilder {
+        let Some(expires_at) = self.retention.expires_at(now) else {
+            return self.update(id, condition, &format!("{set} {remove}"), [entry]);
+        };
+        self.update(id, condition, &format!("{set}{EXPIRES_SET} {remove}"), [entry])
+            .expression_attribute_values(":expires_at", AttributeValue::N(expires_at.as_second().to_string()))
     }
 
     /// An update of one record that adds to its timeline, and shows the record as it was when the condition fails.

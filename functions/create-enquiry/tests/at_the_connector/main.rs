@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use connector::{Answer, Aws, Lines, default_answer, dynamodb_error};
 use create_enquiry::{Config, State};
 use jiff::Timestamp;
-use runtime::Variables;
+use runtime::{Variables, Version};
 use serde_json::{Value, json};
 use tracing::subscriber::DefaultGuard;
 
@@ -57,7 +57,7 @@ impl App {
         let sdk = runtime::sdk_config(&variables).unwrap().into_builder().http_client(aws.http_client()).build();
         let log = Lines::default();
         let writer = log.clone();
-        let logging = tracing::subscriber::set_default(runtime::json_lines(move || writer.clone()));
+        let logging = tracing::subscriber::set_default(runtime::json_lines(&Version::default(), move || writer.clone()));
         Self { state: State::new(Config::from_variables(&variables).unwrap(), &sdk), aws, log, _logging: logging }
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use connector::{Answer, Aws, Lines, dynamodb_error};
 use jiff::{SignedDuration, Timestamp};
 use notify::Batch;
-use runtime::Variables;
+use runtime::{Variables, Version};
 use send_notification::{Config, State};
 use serde_json::{Value, json};
 use tracing::subscriber::DefaultGuard;
@@ -46,12 +46,17 @@ impl App {
     }
 
     pub(crate) fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// A mailer whose environment has other variables besides.
+    pub(crate) fn with(others: &[(&'static str, &'static str)]) -> Self {
         let aws = Aws::default();
-        let variables = Variables::from_iter(VARIABLES);
+        let variables: Variables = VARIABLES.iter().chain(others).copied().collect();
         let sdk = runtime::sdk_config(&variables).unwrap().into_builder().http_client(aws.http_client()).build();
         let log = Lines::default();
         let writer = log.clone();
-        let logging = tracing::subscriber::set_default(runtime::json_lines(move || writer.clone()));
+        let logging = tracing::subscriber::set_default(runtime::json_lines(&Version::default(), move || writer.clone()));
         let state = State::new(Config::from_variables(&variables).unwrap(), &sdk, now);
         Self { aws, state, log, _logging: logging }
     }
