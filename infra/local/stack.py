@@ -26,6 +26,9 @@ import deployment
 import logs
 from emulator import BUDGETS, Emulator, Trouble, in_use
 
+sys.path.append(str(deployment.ROOT / "infra"))
+import commit
+
 FOLDER = Path(os.environ.get("STACK_DIR", deployment.ROOT / ".local")).resolve()
 HOME = FOLDER / "stack"
 ENV_FILE = FOLDER / "stack.env"
@@ -70,7 +73,9 @@ def up(folder: Path, port: str | None, rate_limit: str | None) -> bool:
     try:
         emulator = Emulator.start(HOME, fixed_port, fingerprint, EMULATOR_LOG)
         step.done("started the local AWS")
-        env = deployment.stack_env(emulator, deployment.deploy(emulator, functions, parameters))
+        # Not in the fingerprint: the same build under the next commit is no reason to lose what is stored.
+        outputs = deployment.deploy(emulator, functions, {**parameters, "Version": commit.version()})
+        env = deployment.stack_env(emulator, outputs)
         step.done("deployed infra/template.yaml")
         deployment.wait_until_it_answers(env["API_URL"])
         step.done("the endpoint answers")
