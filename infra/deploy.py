@@ -1,0 +1,105 @@
+"""Deploys an environment to AWS with SAM: `make deploy ENVIRONMENT=sandbox`, or live.
+
+Its settings are infra/environments/<name>.toml. What has no default is asked for once. Then it looks for what would go wrong
+(preflight.py), deploys, and tests what it deployed (smoke_test.py). Until the deploy itself, nothing is changed.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+
+import boto3
+
+import commit
+import preflight
+import settings
+import smoke_test
+from settings import Settings, Trouble
+
+ROOT = settings.TEMPLATE.parents[1]
+SAM = ROOT / ".local" / "sam" / "bin" / "sam"
+SAM_HOME = ROOT / ".local" / "sam-home"
+FOLDER = ROOT / "target" / "deploy"
+
+
+def deploy(chosen: Settings, session: boto3.Session) -> bool:
+    """Look, deploy, test; false when something is not as it should be, all of which is printed."""
+    version = commit.version()
+    print(f"Deploying {version} as {chosen.stack} in {chosen.region}", flush=True)
+    account = preflight.Account(chosen, session.client)
+    found = [*preflight.check_build(chosen, version), *account.check()]
+    for finding in sorted(found, key=lambda finding: not finding.is_error):
+        print(finding, flush=True)
+    if any(finding.is_error for finding in found):
+        print("Nothing was changed.", flush=True)
+        return False
+
+    status = subprocess.run(sam_command(chosen, version), env=sam_env(), cwd=ROOT, stdin=subprocess.DEVNULL).returncode
+    if status:
+        print(f"SAM failed ({status}). What it says of the stack's events, above, names the cause.", flush=True)
+        return False
+    say_dns_records(chosen, session)
+    return smoke_test.report(session, chosen.stack)
+
+
+def sam_command(chosen: Settings, version: str) -> list[str]:
+    """Packages, uploads and deploys in one: SAM also expands the template's YAML anchors, which CloudFormation does not take."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    # In a file, where no shell and no parser of SAM's can take a comma or a star for something else. JSON is YAML.
+    parameters = FOLDER / f"{chosen.environment}-parameters.yaml"
+    parameters.write_text(json.dumps({**chosen.parameters, "Version": version}, indent=2))
+    return [
+        *(str(SAM), "deploy", "--template-file", str(settings.TEMPLATE)),
+        *("--stack-name", chosen.stack, "--region", chosen.region),
+        *(("--s3-bucket", chosen.bucket) if chosen.bucket else ("--resolve-s3",)),
+        *("--s3-prefix", chosen.stack),
+        *("--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"),
+        *("--parameter-overrides", f"file://{parameters}"),
+        # Nothing to change is no failure: the smoke test still tells.
+        *("--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"),
+    ]
+
+
+def sam_env() -> dict[str, str]:
+    """Nothing outside of this folder, and nothing sent to anybody but AWS."""
+    return {**os.environ, "SAM_CLI_TELEMETRY": "0", "__SAM_CLI_APP_DIR": str(SAM_HOME)}
+
+
+def say_dns_records(chosen: Settings, session: boto3.Session) -> None:
+    """What is left to do by hand, when the sender's domain is new to SES."""
+    identity = preflight.identity_of(chosen.parameters)
+    known = session.client("sesv2").get_email_identity(EmailIdentity=identity)
+    if not known.get("VerifiedForSendingStatus"):
+        advice = preflight.dns_advice(identity, known)
+        print(f"warning  {identity} is not verified yet, so no mail leaves.\n         {advice}", flush=True)
+
+
+def ask(prompt: str) -> str:
+    try:
+        return input(prompt)
+    except EOFError:
+        raise Trouble("\nNo answer. Nothing was changed.") from None
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("environment", nargs="?", default="")
+    parser.add_argument("--settings", action="store_true", help="only see that the settings are there, and ask for what is not")
+    arguments = parser.parse_args()
+    if arguments.environment not in settings.ENVIRONMENTS:
+        raise Trouble(f"Say where to: make deploy ENVIRONMENT={' or ENVIRONMENT='.join(settings.ENVIRONMENTS)}")
+    chosen = settings.load(arguments.environment, ask if sys.stdin.isatty() else None)
+    if arguments.settings:
+        return 0
+    return 0 if deploy(chosen, boto3.Session(region_name=chosen.region)) else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Trouble as trouble:
+        sys.exit(str(trouble))
