@@ -10,6 +10,8 @@ FUNCTIONS := $(addprefix --package ,$(notdir $(wildcard functions/*)))
 # The local stack takes the builds from here, wherever the developer's cargo usually puts them.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
+SAM := .local/sam
+
 CARGO_DENY    := .local/cargo/cargo-deny@0.20.2
 CARGO_MACHETE := .local/cargo/cargo-machete@0.9.2
 WITH_TOOLS    := PATH="$(CURDIR)/$(VENV)/bin:$(CURDIR)/.local/cargo/bin:$$PATH"
@@ -17,7 +19,7 @@ WITH_TOOLS    := PATH="$(CURDIR)/$(VENV)/bin:$(CURDIR)/.local/cargo/bin:$$PATH"
 BANK_HOLIDAYS := https://www.gov.uk/bank-holidays.json
 
 .NOTPARALLEL:
-.PHONY: help dev up down logs mailbox watch test check build deployment-id bank-holidays binaries cargo arm64
+.PHONY: help dev up down logs mailbox watch test check build deploy deployment-id bank-holidays settings binaries cargo arm64
 
 help: ## list the targets (the default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +51,7 @@ check: cargo $(VENV)/ready $(CARGO_DENY) $(CARGO_MACHETE) ## formatting, lints, 
 	cargo fmt --check
 	$(PYTHON) infra/deployment_id.py
 	$(PYTHON) infra/test_deployment_id.py
+	$(PYTHON) infra/test_deploy.py
 	$(VENV)/bin/cfn-lint infra/template.yaml
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
@@ -57,6 +60,10 @@ check: cargo $(VENV)/ready $(CARGO_DENY) $(CARGO_MACHETE) ## formatting, lints, 
 
 build: cargo arm64 $(VENV)/ready ## the functions' zips for AWS (arm64), under target/lambda/
 	$(WITH_TOOLS) cargo lambda build --release --arm64 --output-format zip $(FUNCTIONS)
+
+# The settings first: what is to be asked is asked before anything takes long.
+deploy: settings $(SAM)/ready build ## to AWS: make deploy ENVIRONMENT=sandbox, or live; asks, checks, deploys, tests
+	@$(PYTHON) infra/deploy.py $(ENVIRONMENT)
 
 deployment-id: $(VENV)/ready ## after a change of the gateway in infra/template.yaml: have it deployed
 	$(PYTHON) infra/deployment_id.py --write
@@ -69,6 +76,9 @@ bank-holidays: $(VENV)/ready ## fetch the bank holidays of England and Wales aga
 # For this machine, as in production: the local stack runs what AWS would.
 binaries: cargo
 	cargo build --locked --release $(FUNCTIONS)
+
+settings: $(VENV)/ready
+	@$(PYTHON) infra/deploy.py --settings $(ENVIRONMENT)
 
 cargo:
 	@command -v cargo >/dev/null || { \
@@ -88,6 +98,12 @@ $(VENV)/ready: infra/local/requirements.txt
 	@echo "Installing the Python tools into $(VENV), once"
 	@python3 -m venv --clear $(VENV)
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -r infra/local/requirements.txt
+	@touch $@
+
+$(SAM)/ready: infra/requirements-sam.txt | $(VENV)/ready
+	@echo "Installing SAM into $(SAM), once"
+	@python3 -m venv --clear $(SAM)
+	@$(SAM)/bin/pip install --quiet --disable-pip-version-check -r infra/requirements-sam.txt
 	@touch $@
 
 # Files named like the package with its version: another version is another file.

@@ -94,7 +94,7 @@ class Account:
         self._in_ses_sandbox = False
 
     def check(self) -> Iterator[Finding]:
-        """Everything. Without credentials that work, that alone."""
+        """Everything; without credentials that work, and for this account, that alone."""
         try:
             caller = self._client("sts").get_caller_identity()
         except NoCredentialsError:
@@ -105,6 +105,8 @@ class Account:
             return
         print(f"· account {caller['Account']} as {caller['Arn']}", flush=True)
         yield from self._check_number(caller["Account"])
+        if self._settings.account not in ("", caller["Account"]):
+            return
         for check in (self._check_stack, self._check_log_role, self._check_ses_account, self._check_identity, self._check_inboxes):
             try:
                 yield from check()
