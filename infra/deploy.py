@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 
 import commit
 import preflight
@@ -70,7 +71,11 @@ def sam_env() -> dict[str, str]:
 def say_dns_records(chosen: Settings, session: boto3.Session) -> None:
     """What is left to do by hand, when the sender's domain is new to SES."""
     identity = preflight.identity_of(chosen.parameters)
-    known = session.client("sesv2").get_email_identity(EmailIdentity=identity)
+    try:
+        known = session.client("sesv2").get_email_identity(EmailIdentity=identity)
+    except (BotoCoreError, ClientError) as failure:
+        print(f"warning  Nobody knows whether {identity} is verified: {failure}", flush=True)
+        return
     if not known.get("VerifiedForSendingStatus"):
         advice = preflight.dns_advice(identity, known)
         print(f"warning  {identity} is not verified yet, so no mail leaves.\n         {advice}", flush=True)

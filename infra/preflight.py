@@ -230,8 +230,9 @@ class Account:
         elif not known.get("VerifiedForSendingStatus"):
             yield self._unverified(f"SES has not verified {identity}.", dns_advice(identity, known))
         elif (state := known.get("DkimAttributes", {}).get("Status")) != "SUCCESS":
+            judged = warning if "@" in identity else self._unverified
             what = f"Mails from {identity} are not signed, and inboxes may take them for spam: its DKIM is {state}."
-            yield warning(what, dns_advice(identity, known)) if "@" in identity else self._unverified(what, dns_advice(identity, known))
+            yield judged(what, dns_advice(identity, known))
 
     def _check_inboxes(self) -> Iterator[Finding]:
         """whether the inboxes are verified, which SES's own sandbox asks for"""
@@ -254,8 +255,8 @@ class Account:
                 )
             elif found.lower() != own.lower():
                 yield self._no_mail(
-                    f"{inbox} ({keys}) is verified as {found}. SES's own sandbox also wants a permission to mail to that, which the "
-                    f"mailer does not have.",
+                    f"{inbox} ({keys}) is verified as {found}. SES's own sandbox also wants a permission to mail to that, which "
+                    "the mailer does not have.",
                     f"For trying, take an inbox at {own}; or leave SES's sandbox, as above.",
                 )
 

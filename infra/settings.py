@@ -63,7 +63,8 @@ def read(text: str, environment: str, rules: dict[str, dict]) -> tuple[Settings,
     except tomllib.TOMLDecodeError as error:
         raise Trouble(f"{file} is no TOML: {error}.") from None
     given = table.pop("parameters", {})
-    wrong = [f"{file}: there is no setting {key}, only {', '.join(STACK_KEYS)} and [parameters]." for key in table.keys() - STACK_KEYS]
+    strange = table.keys() - STACK_KEYS
+    wrong = [f"{file}: there is no setting {key}, only {', '.join(STACK_KEYS)} and [parameters]." for key in strange]
     wrong += [f"{file}: {key} is missing." for key in STACK_KEYS.keys() - table.keys()]
     for key, (pattern, says) in STACK_KEYS.items():
         if key in table and not re.fullmatch(pattern, str(table[key])):

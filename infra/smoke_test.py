@@ -33,13 +33,14 @@ MAIL_SECONDS = 60
 CALL_SECONDS = 30
 # Why a mail waits, as the record's timeline names it, and what helps.
 CAUSES = {
-    "MessageRejected": "SES has not verified the sender, or an inbox while the account is in SES's own sandbox; or paused the account",
+    "MessageRejected": "SES has paused the account, or not verified the sender; or an inbox, while the account is in its sandbox",
     "MailFromDomainNotVerifiedException": "SES has not verified the sender's domain",
-    "AccessDeniedException": "the mailer's role may not send as MailSender, or not to an inbox while in SES's own sandbox: see MailIdentity",
+    "AccessDeniedException": "the mailer may not send as MailSender; or not to an inbox, while the account is in SES's own sandbox",
     "AccountSuspendedException": "SES has shut the account's sending down: its console says why, under Account dashboard",
     "SendingPausedException": "sending is switched off: aws sesv2 put-account-sending-attributes --sending-enabled",
     "TooManyRequestsException": "SES throttles the account: wait, or raise its sending rate",
     "LimitExceededException": "the account has reached what SES lets it send a day",
+    "no connection": "the mailer did not reach SES: see whether it is up",
     "timeout": "SES did not answer in time: see whether it is up",
 }
 
@@ -57,7 +58,7 @@ class Answer:
     body: dict
 
     def __str__(self) -> str:
-        return f"{self.status} {json.dumps(self.body)}"
+        return f"{self.status or 'no answer'} {json.dumps(self.body)}"
 
     @property
     def request_id(self) -> str | None:
@@ -203,7 +204,10 @@ def judge_mail(item: dict | None, say: Callable[[str], None]) -> list[str]:
     if state == "failed":
         raise Failed(f"SES refused its mail for good ({causes[-1]})")
     advice = CAUSES.get(causes[-1], "see the logs of send-notification, and SES's own documentation of this error")
-    return [f"The mail was not sent within {MAIL_SECONDS} s: {causes[-1]}.\n         {advice[0].upper()}{advice[1:]}. Mails wait three days for that."]
+    return [
+        f"The mail was not sent within {MAIL_SECONDS} s ({causes[-1]}): {advice}.\n"
+        "         Mails wait three days for that to be mended, except this one, whose enquiry is removed."
+    ]
 
 
 # ---- What it does ----------------------------------------------------------------------------------------------------
@@ -223,7 +227,7 @@ def call(method: str, url: str, headers: dict[str, str] | None = None, body: byt
     except urllib.error.HTTPError as error:
         return _answer(error.code, error.headers, error.read())
     except OSError as error:
-        return Answer(0, {}, {"no answer": str(error)})
+        return Answer(0, {}, {"error": str(error)})
 
 
 def until_answered(ask: Callable[[], Answer]) -> Answer:

@@ -79,7 +79,8 @@ class TheSettings(unittest.TestCase):
 
     def test_all_that_is_wrong_is_said_at_once(self):
         text = file_of("live", InboxSupport="nobody", ApiGatewayLogRole="maybe", AllowedOrigins="https://credicorp.co.uk/")
-        text = text.replace("MailConcurrency = 2", "MailConcurrency = 1\nVersion = 1\nColour = 2").replace('region = "eu-west-2"', 'regino = ""')
+        text = re.sub("MailConcurrency = .*", "MailConcurrency = 1\nVersion = 1\nColour = 2", text)
+        text = re.sub("region = .*", 'regino = ""', text)
         _, _, wrong = settings.read(text, "live", RULES)
         parts = [
             'AllowedOrigins = "https://credicorp.co.uk/": must be * or origins',
@@ -196,7 +197,8 @@ class Fake:
             if operation in self._refused:
                 stubber.add_client_error(operation, "AccessDeniedException")
             elif operation == "get_caller_identity":
-                stubber.add_response(operation, {"Account": "123456789012", "Arn": "arn:aws:iam::123456789012:user/ada", "UserId": "A"})
+                caller = {"Account": "123456789012", "Arn": "arn:aws:iam::123456789012:user/ada", "UserId": "A"}
+                stubber.add_response(operation, caller)
             elif operation == "describe_stacks" and answers["stack"] is None:
                 stubber.add_client_error(operation, "ValidationError", "Stack with id x does not exist")
             elif operation == "describe_stacks":
@@ -268,10 +270,10 @@ class TheAccount(unittest.TestCase):
 
     def test_the_wrong_account_is_all_that_is_said(self):
         chosen = settings_of("live", account="999999999999")
-        self.assert_found(self.found(chosen, identities={}), ("error", "live.toml says account 999999999999", "are for 123456789012"))
-        self.assert_found(
-            self.found(settings_of("live", **{**self.ready, "account": ""}), role=ROLE), ("warning", "wrong account", 'account = "123456789012"')
-        )
+        found = self.found(chosen, identities={})
+        self.assert_found(found, ("error", "live.toml says account 999999999999", "are for 123456789012"))
+        found = self.found(settings_of("live", **{**self.ready, "account": ""}), role=ROLE)
+        self.assert_found(found, ("warning", "wrong account", 'account = "123456789012"'))
 
     def test_a_stack_that_takes_no_deploy(self):
         for state, part in {
@@ -284,7 +286,7 @@ class TheAccount(unittest.TestCase):
             with self.subTest(state):
                 found = self.found(settings_of("live", **self.ready), role=ROLE, stack={}, state=state)
                 self.assert_found(found, ("error", state, part))
-        for state in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE", "REVIEW_IN_PROGRESS"):
+        for state in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS"):
             with self.subTest(state):
                 self.assert_found(self.found(settings_of("live", **self.ready), role=ROLE, stack={}, state=state))
 
@@ -293,7 +295,8 @@ class TheAccount(unittest.TestCase):
         self.assert_found(found, ("error", "is sandbox", "stack in infra/environments/live.toml"))
 
     def test_the_role_for_access_logs(self):
-        existing, create = settings_of("live", **self.ready), settings_of("live", **{**self.ready, "ApiGatewayLogRole": "create"})
+        existing = settings_of("live", **self.ready)
+        create = settings_of("live", **{**self.ready, "ApiGatewayLogRole": "create"})
         self.assert_found(self.found(existing), ("error", "no role", 'ApiGatewayLogRole = "create" in infra/environments/live.toml'))
         self.assert_found(self.found(create))
         self.assert_found(self.found(create, role=ROLE), ("error", ROLE, 'ApiGatewayLogRole = "existing"'))
@@ -316,8 +319,10 @@ class TheAccount(unittest.TestCase):
         chosen = settings_of("live", **self.ready)
         self.assert_found(self.found(chosen, role=ROLE, identities={}), ("error", "does not know credicorp.co.uk", '"create"'))
         records = ("t1._domainkey.credicorp.co.uk CNAME t1.dkim.amazonses.com", "t2._domainkey")
-        self.assert_found(self.found(chosen, role=ROLE, identities={"credicorp.co.uk": PENDING}), ("error", "not verified", *records))
-        self.assert_found(self.found(chosen, role=ROLE, identities={"credicorp.co.uk": UNSIGNED}), ("error", "DKIM is FAILED"))
+        found = self.found(chosen, role=ROLE, identities={"credicorp.co.uk": PENDING})
+        self.assert_found(found, ("error", "not verified", *records))
+        found = self.found(chosen, role=ROLE, identities={"credicorp.co.uk": UNSIGNED})
+        self.assert_found(found, ("error", "DKIM is FAILED"))
         # That stack uses it already: a fix must get through.
         found = self.found(chosen, role=ROLE, identities={"credicorp.co.uk": PENDING}, stack=chosen.parameters)
         self.assert_found(found, ("warning", "not verified", *records))
@@ -331,11 +336,14 @@ class TheAccount(unittest.TestCase):
 
     def test_an_identity_that_the_stack_is_to_create(self):
         create = settings_of("live", **{**self.ready, "MailIdentity": "create"})
-        self.assert_found(self.found(create, role=ROLE), ("error", "knows credicorp.co.uk already", 'MailIdentity = "credicorp.co.uk"'))
+        found = self.found(create, role=ROLE)
+        self.assert_found(found, ("error", "knows credicorp.co.uk already", 'MailIdentity = "credicorp.co.uk"'))
         own = {"stack": create.parameters, "own": {"SenderIdentity": "credicorp.co.uk"}}
         self.assert_found(self.found(create, role=ROLE, **own))
-        self.assert_found(self.found(create, role=ROLE, identities={"credicorp.co.uk": PENDING}, **own), ("warning", "not verified"))
-        self.assert_found(self.found(create, role=ROLE, identities={}, **own), ("error", "removed credicorp.co.uk", "create-email-identity"))
+        found = self.found(create, role=ROLE, identities={"credicorp.co.uk": PENDING}, **own)
+        self.assert_found(found, ("warning", "not verified"))
+        found = self.found(create, role=ROLE, identities={}, **own)
+        self.assert_found(found, ("error", "removed credicorp.co.uk", "create-email-identity"))
 
     def test_inboxes_in_sess_own_sandbox(self):
         in_sandbox = {**HEALTHY, "ProductionAccessEnabled": False}
@@ -379,7 +387,8 @@ class TheSmokeTest(unittest.TestCase):
                 smoke_test.check_created(self.stack, wrong)
 
     def test_the_record(self):
-        texts = {"form": "smoke-test", "fields": '{"deployment":"0123456789ab","consent":"yes"}', "environment": "live", "request_id": "req_1"}
+        fields = '{"deployment":"0123456789ab","consent":"yes"}'
+        texts = {"form": "smoke-test", "fields": fields, "environment": "live", "request_id": "req_1"}
         item = {name: {"S": text} for name, text in texts.items()}
         smoke_test.check_record(self.stack, item, self.submission, self.created)
         for name in texts:
@@ -397,7 +406,7 @@ class TheSmokeTest(unittest.TestCase):
         self.assertEqual(smoke_test.judge_mail(item("sent", recorded), print_nothing), [])
         [warning] = smoke_test.judge_mail(item("pending", recorded, postponed), print_nothing)
         self.assertIn("MessageRejected", warning)
-        self.assertIn("SES has not verified the sender", warning)
+        self.assertIn("not verified the sender", warning)
         with self.assertRaisesRegex(Failed, "nothing says why"):
             smoke_test.judge_mail(item("pending", recorded), print_nothing)
         with self.assertRaisesRegex(Failed, "refused its mail for good"):
