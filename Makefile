@@ -51,6 +51,7 @@ check: cargo $(VENV)/ready $(CARGO_DENY) $(CARGO_MACHETE) ## formatting, lints, 
 	cargo fmt --check
 	$(PYTHON) infra/deployment_id.py
 	$(PYTHON) infra/test_deployment_id.py
+	$(PYTHON) infra/cost.py --check
 	$(PYTHON) infra/test_deploy.py
 	$(VENV)/bin/cfn-lint infra/template.yaml
 	cargo clippy --locked --workspace --all-targets -- -D warnings
