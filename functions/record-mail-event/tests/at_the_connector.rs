@@ -37,7 +37,8 @@ impl App {
         let sdk = runtime::sdk_config(&variables).unwrap().into_builder().http_client(aws.http_client()).build();
         let log = Lines::default();
         let writer = log.clone();
-        let logging = tracing::subscriber::set_default(runtime::json_lines(&Version::default(), move || writer.clone()));
+        let logging =
+            tracing::subscriber::set_default(runtime::json_lines(&Version::default(), move || writer.clone()));
         Self { state: State::new(Config::from_variables(&variables).unwrap(), &sdk), aws, log, _logging: logging }
     }
 
