@@ -13,11 +13,10 @@ import hashlib
 import json
 import re
 import sys
-from pathlib import Path
 
-import yaml
+import templates
 
-TEMPLATE = Path(__file__).with_name("template.yaml")
+TEMPLATE = templates.CORE
 DEPLOYMENT_ID = re.compile(r"\bDeployment[0-9a-f]{10}\b")
 # Of the gateway, but not part of the snapshot.
 OUTSIDE = ("Account", "Deployment", "Stage")
@@ -25,13 +24,13 @@ OUTSIDE = ("Account", "Deployment", "Stage")
 
 def deployment_id(template: str) -> str:
     """The id that the template's deployment should have."""
-    content = json.dumps(_snapshot(_resources(template)), sort_keys=True)
+    content = json.dumps(_snapshot(templates.load(template)["Resources"]), sort_keys=True)
     return "Deployment" + hashlib.sha256(content.encode()).hexdigest()[:10]
 
 
 def problems(template: str) -> list[str]:
     """What is wrong, in words; nothing when all is well."""
-    resources = _resources(template)
+    resources = templates.load(template)["Resources"]
     deployments = [name for name, resource in resources.items() if resource["Type"] == "AWS::ApiGateway::Deployment"]
     if len(deployments) != 1:
         return [f"There should be one AWS::ApiGateway::Deployment, and there are {len(deployments)}."]
@@ -56,30 +55,11 @@ def with_right_id(template: str) -> str:
 
 def _snapshot(resources: dict) -> dict:
     return {
-        name: resource
+        # Metadata is for whoever reads the template; the gateway never sees it.
+        name: {key: value for key, value in resource.items() if key != "Metadata"}
         for name, resource in resources.items()
         if resource["Type"].startswith("AWS::ApiGateway::") and not resource["Type"].endswith(OUTSIDE)
     }
-
-
-def _resources(template: str) -> dict:
-    return yaml.load(template, _Loader)["Resources"]
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads !Ref and its like as plain data, the tag kept, so that a changed tag is a change."""
-
-
-def _tagged(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> dict:
-    construct = {
-        yaml.ScalarNode: loader.construct_scalar,
-        yaml.SequenceNode: lambda node: loader.construct_sequence(node, deep=True),
-        yaml.MappingNode: lambda node: loader.construct_mapping(node, deep=True),
-    }
-    return {f"!{tag}": construct[type(node)](node)}
-
-
-_Loader.add_multi_constructor("!", _tagged)
 
 
 def main() -> int:
