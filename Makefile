@@ -4,6 +4,10 @@ VENV   := .local/venv
 PYTHON := $(VENV)/bin/python
 STACK  := $(PYTHON) infra/local/stack.py
 
+# Apart from the other tools, for it asks for older versions of what they share.
+CHECKOV   := .local/checkov
+TEMPLATES := $(wildcard infra/*.yaml)
+
 # Built by name, not as the workspace: cargo would give the functions the features that the tests' dependencies need.
 FUNCTIONS := $(addprefix --package ,$(notdir $(wildcard functions/*)))
 
@@ -47,13 +51,13 @@ test: $(VENV)/ready binaries ## all tests; those end to end run on a local AWS o
 	cargo test --locked --workspace --exclude end-to-end --all-targets
 	STACK_DIR=.local/test RUST_TEST_THREADS=8 $(STACK) run cargo test --locked --package end-to-end --tests
 
-check: cargo $(VENV)/ready $(CARGO_DENY) $(CARGO_MACHETE) ## formatting, lints, documentation, dependencies, template
+check: cargo $(VENV)/ready $(CHECKOV)/ready $(CARGO_DENY) $(CARGO_MACHETE) ## formatting, lints, documentation, dependencies, templates
 	cargo fmt --check
 	$(PYTHON) infra/deployment_id.py
-	$(PYTHON) infra/test_deployment_id.py
 	$(PYTHON) infra/cost.py --check
-	$(PYTHON) infra/test_deploy.py
-	$(VENV)/bin/cfn-lint infra/template.yaml
+	$(PYTHON) -m unittest discover --start-directory infra
+	$(VENV)/bin/cfn-lint --append-rules cfn_lint_serverless.rules -- $(TEMPLATES)
+	$(CHECKOV)/bin/checkov --quiet --compact --skip-download --framework cloudformation $(addprefix --file ,$(TEMPLATES))
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 	$(WITH_TOOLS) cargo machete
@@ -105,6 +109,12 @@ $(SAM)/ready: infra/requirements-sam.txt | $(VENV)/ready
 	@echo "Installing SAM into $(SAM), once"
 	@python3 -m venv --clear $(SAM)
 	@$(SAM)/bin/pip install --quiet --disable-pip-version-check -r infra/requirements-sam.txt
+	@touch $@
+
+$(CHECKOV)/ready: infra/requirements-checkov.txt | $(VENV)/ready
+	@echo "Installing checkov into $(CHECKOV), once"
+	@python3 -m venv --clear $(CHECKOV)
+	@$(CHECKOV)/bin/pip install --quiet --disable-pip-version-check -r infra/requirements-checkov.txt
 	@touch $@
 
 # Files named like the package with its version: another version is another file.

@@ -1,0 +1,336 @@
+"""Reads the template of the ring and says what in it breaks a rule of ours; and shows that each rule would be noticed broken.
+
+cfn-lint and checkov know what is good for everybody. These are the rules that they do not know, or get wrong, and for which the
+template waives theirs.
+"""
+
+import json
+import re
+import unittest
+from collections.abc import Iterator
+
+import templates
+
+TEXT = templates.CORE.read_text()
+HEADERS = {
+    "gatewayresponse.header.x-credicorp-request-id": "context.requestId",
+    "gatewayresponse.header.cache-control": "'no-store'",
+    "gatewayresponse.header.x-content-type-options": "'nosniff'",
+    "gatewayresponse.header.access-control-allow-origin": "'*'",
+}
+# What a REST API waits for, at most.
+GATEWAY_TIMEOUT_SECONDS = 29
+
+
+class Template:
+    """The template, by what its parts are."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.parsed = templates.load(text)
+        self.resources = self.parsed["Resources"]
+
+    def of_type(self, kind: str) -> dict[str, dict]:
+        """The properties of all resources of a type."""
+        return {name: part.get("Properties", {}) for name, part in self.resources.items() if part["Type"] == kind}
+
+    def functions(self) -> dict[str, dict]:
+        shared = self.parsed["Globals"]["Function"]
+        return {name: {**shared, **own} for name, own in self.of_type("AWS::Serverless::Function").items()}
+
+    def statements(self, role: str | None) -> list[dict]:
+        policies = self.resources.get(role, {}).get("Properties", {}).get("Policies", [])
+        return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
+
+
+def every_function_has_a_role_of_its_own(template: Template) -> Iterator[str]:
+    roles = template.of_type("AWS::IAM::Role")
+    taken = {}
+    for name, function in template.functions().items():
+        role = _target(function.get("Role"))
+        if role not in roles:
+            yield f"{name} has no role in this template."
+        elif role in taken:
+            yield f"{name} shares {role} with {taken[role]}."
+        elif roles[role].get("ManagedPolicyArns"):
+            yield f"{role} has policies that are not written here."
+        taken.setdefault(role, name)
+    for name, function in template.functions().items():
+        if function.get("Policies"):
+            yield f"{name} has policies beside its role."
+
+
+def nothing_is_allowed_on_everything(template: Template) -> Iterator[str]:
+    for role in template.of_type("AWS::IAM::Role"):
+        for statement in template.statements(role):
+            for key in ("Action", "Resource"):
+                if any("*" in text for text in _texts(statement.get(key, "*"))):
+                    yield f"{role} allows an {key} with a star, or none at all: {statement}."
+    for kind in ("AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy", "AWS::S3::BucketPolicy"):
+        for name, policy in template.of_type(kind).items():
+            for statement in policy["PolicyDocument"]["Statement"]:
+                if statement["Effect"] != "Deny" and "*" in json.dumps(statement):
+                    yield f"{name} allows something with a star: {statement}."
+
+
+def every_log_group_ends(template: Template) -> Iterator[str]:
+    for name, group in template.of_type("AWS::Logs::LogGroup").items():
+        if "RetentionInDays" not in group:
+            yield f"{name} keeps its lines for ever."
+
+
+def every_function_has_a_log_group_of_its_own(template: Template) -> Iterator[str]:
+    groups = template.of_type("AWS::Logs::LogGroup")
+    for name, function in template.functions().items():
+        config = function.get("LoggingConfig", {})
+        group = groups.get(_target(config.get("LogGroup")), {})
+        if group.get("LogGroupName") != {"!Sub": "/aws/lambda/" + function["FunctionName"]["!Sub"]}:
+            yield f"{name} has no log group of its own."
+        if config.get("LogFormat") != "JSON":
+            yield f"{name} does not log JSON."
+
+
+def every_function_has_its_limits(template: Template) -> Iterator[str]:
+    for name, function in template.functions().items():
+        for limit in ("Timeout", "MemorySize"):
+            if not isinstance(function.get(limit), int):
+                yield f"{name} has no {limit}."
+    called_by_the_gateway = _permitted(template, "apigateway.amazonaws.com")
+    for name in called_by_the_gateway:
+        if template.functions()[name].get("Timeout", 0) >= GATEWAY_TIMEOUT_SECONDS:
+            yield f"{name} may take longer than the gateway waits."
+
+
+def what_fails_is_kept(template: Template) -> Iterator[str]:
+    """An asynchronous call has a destination for its failure, or the next one makes up for it; a queue has a dead-letter queue."""
+    rules = template.of_type("AWS::Events::Rule")
+    configs = template.of_type("AWS::Lambda::EventInvokeConfig")
+    for name in _permitted(template, "events.amazonaws.com"):
+        config = next((config for config in configs.values() if _target(config["FunctionName"]) == name), {})
+        targets = [
+            (rule, target) for rule in rules.values() for target in rule["Targets"] if _target(target["Arn"]) == name
+        ]
+        comes_again = all(rule.get("ScheduleExpression") == "rate(1 minute)" for rule, _ in targets)
+        if comes_again and config.get("MaximumRetryAttempts") == 0:
+            continue
+        if not config.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"):
+            yield f"{name} is called asynchronously, and what it fails on is lost."
+        if not all(target.get("DeadLetterConfig") for _, target in targets):
+            yield f"{name} is called by a rule, and what does not reach it is lost."
+    queues = template.of_type("AWS::SQS::Queue")
+    for name, mapping in template.of_type("AWS::Lambda::EventSourceMapping").items():
+        queue = queues[_target(mapping["EventSourceArn"])]
+        function = template.functions()[_target(mapping["FunctionName"])]
+        if _target(queue.get("RedrivePolicy", {}).get("deadLetterTargetArn")) not in queues:
+            yield f"{name} reads a queue without a dead-letter queue."
+        if mapping.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
+            yield f"{name} has a whole batch come again for one message."
+        if queue.get("VisibilityTimeout", 30) < 6 * function.get("Timeout", 0):
+            yield f"{name} reads a queue whose messages come again too soon."
+
+
+def who_sends_mail_is_held_back(template: Template) -> Iterator[str]:
+    """SES has a rate. Whoever sends has a limit of its own: how many of it run at once, or how many its queue starts."""
+    mappings = template.of_type("AWS::Lambda::EventSourceMapping").values()
+    for name, function in template.functions().items():
+        statements = template.statements(_target(function.get("Role")))
+        if not any("ses:SendEmail" in _texts(statement.get("Action")) for statement in statements):
+            continue
+        bounded = [
+            mapping.get("ScalingConfig", {}).get("MaximumConcurrency")
+            for mapping in mappings
+            if _target(mapping["FunctionName"]) == name
+        ]
+        called_otherwise = any(
+            _target(permission["FunctionName"]) == name for permission in template.of_type("AWS::Lambda::Permission").values()
+        )
+        if "ReservedConcurrentExecutions" not in function and (called_otherwise or not bounded or not all(bounded)):
+            yield f"{name} sends mail, and nothing bounds how many of it run at once."
+
+
+def every_table_is_kept_safe(template: Template) -> Iterator[str]:
+    for name, table in template.of_type("AWS::DynamoDB::Table").items():
+        if table.get("SSESpecification") != {"SSEEnabled": True}:
+            yield f"{name} is not encrypted under a key of the account."
+        if table.get("PointInTimeRecoverySpecification") != {"PointInTimeRecoveryEnabled": True}:
+            yield f"{name} cannot be restored."
+        if table.get("DeletionProtectionEnabled") not in (True, {"!If": ["IsLive", True, False]}):
+            yield f"{name} can be deleted in live."
+        if table.get("TimeToLiveSpecification") != {"AttributeName": "expires_at", "Enabled": True}:
+            yield f"{name} does not forget what has expired."
+    if template.parsed["Conditions"]["IsLive"] != {"!Equals": [{"!Ref": "Environment"}, "live"]}:
+        yield "IsLive does not say whether this is live."
+    if template.resources["EnquiriesTable"].get("DeletionPolicy") != "Retain":
+        yield "EnquiriesTable goes with its stack."
+
+
+def every_queue_is_encrypted(template: Template) -> Iterator[str]:
+    policies = template.of_type("AWS::SQS::QueuePolicy").values()
+    over_tls = {
+        _target(queue)
+        for policy in policies
+        for queue in policy["Queues"]
+        if any(
+            statement["Effect"] == "Deny" and statement.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}
+            for statement in policy["PolicyDocument"]["Statement"]
+        )
+    }
+    for name, queue in template.of_type("AWS::SQS::Queue").items():
+        if queue.get("SqsManagedSseEnabled") is not True and "KmsMasterKeyId" not in queue:
+            yield f"{name} is not encrypted."
+        if name not in over_tls:
+            yield f"{name} may be read without TLS."
+
+
+def every_gateway_response_wears_the_envelope(template: Template) -> Iterator[str]:
+    responses = template.of_type("AWS::ApiGateway::GatewayResponse")
+    documented = (templates.CORE.parent.parent / "docs" / "errors.md").read_text()
+    for name, response in responses.items():
+        body = _body(response)
+        code = body.get("error", {}).get("code", "")
+        if list(body) != ["error", "meta"] or list(body["error"]) != ["type", "code", "message", "doc_url"]:
+            yield f"{name} does not wear the envelope."
+            continue
+        if body["meta"] != {"request_id": "$context.requestId", "environment": "$context.stage"}:
+            yield f"{name} does not say which request it answers."
+        if body["error"]["doc_url"] != "${DocUrlBase}#" + code or f"\n## {code}\n" not in documented:
+            yield f"{name} points to an explanation that is not there."
+        headers = response.get("ResponseParameters", {})
+        if not HEADERS.items() <= headers.items():
+            yield f"{name} lacks a header that every answer bears."
+        if response["StatusCode"] in ("429", "503") and "gatewayresponse.header.retry-after" not in headers:
+            yield f"{name} does not say when to try again."
+    types = {response["ResponseType"] for response in responses.values()}
+    for kind in {"DEFAULT_4XX", "DEFAULT_5XX", "WAF_FILTERED"} - types:
+        yield f"{kind} is answered in the gateway's own words."
+
+
+def every_waiver_has_a_reason(template: Template) -> Iterator[str]:
+    for name, part in template.resources.items():
+        for waived in part.get("Metadata", {}).get("checkov", {}).get("skip", []):
+            if len(waived.get("comment", "").split()) < 4:
+                yield f"{name} waives {waived['id']} and does not say why."
+    lines = template.text.splitlines()
+    for above, line in zip(lines, lines[1:]):
+        waived = re.fullmatch(r" +- ([EWI]S?\d{4})", line)
+        if waived and not above.strip().startswith("# "):
+            yield f"{waived[1]} is waived and nothing says why."
+
+
+RULES = [
+    every_function_has_a_role_of_its_own,
+    nothing_is_allowed_on_everything,
+    every_log_group_ends,
+    every_function_has_a_log_group_of_its_own,
+    every_function_has_its_limits,
+    what_fails_is_kept,
+    who_sends_mail_is_held_back,
+    every_table_is_kept_safe,
+    every_queue_is_encrypted,
+    every_gateway_response_wears_the_envelope,
+    every_waiver_has_a_reason,
+]
+
+
+def problems(text: str) -> list[str]:
+    """What is wrong with a template, in words; nothing when all is well."""
+    template = Template(text)
+    return [problem for rule in RULES for problem in rule(template)]
+
+
+def _target(value: object) -> str | None:
+    """The resource that a !Ref or !GetAtt names."""
+    if isinstance(value, dict):
+        return next((text.split(".")[0] for tag, text in value.items() if tag in ("!Ref", "!GetAtt")), None)
+    return None
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from _texts(list(value.values()))
+    elif isinstance(value, list):
+        for part in value:
+            yield from _texts(part)
+
+
+def _permitted(template: Template, principal: str) -> list[str]:
+    """The functions that a service may invoke."""
+    permissions = template.of_type("AWS::Lambda::Permission").values()
+    return [_target(permission["FunctionName"]) for permission in permissions if permission["Principal"] == principal]
+
+
+def _body(response: dict) -> dict:
+    template = response.get("ResponseTemplates", {}).get("application/json", {})
+    try:
+        return json.loads(template["!Sub"])
+    except (KeyError, TypeError, ValueError):
+        return {}
+
+
+# What somebody could change, into what, and what must be said of it.
+BROKEN = [
+    ("Role: !GetAtt RecordMailEventRole.Arn", "Role: !GetAtt CreateEnquiryRole.Arn", "RecordMailEventFunction shares CreateEnquiryRole"),
+    ("Role: !GetAtt CreateEnquiryRole.Arn", "Policies: [AmazonDynamoDBFullAccess]", "CreateEnquiryFunction has no role"),
+    ("Resource: !GetAtt RateCountersTable.Arn", 'Resource: "*"', "CreateEnquiryRole allows an Resource with a star"),
+    ("Action: ses:SendEmail", "Action: ses:*", "SendNotificationRole allows an Action with a star"),
+    ("/index/mail-due", "/index/*", "RequeueNotificationsRole allows an Resource with a star"),
+    ("Principal: { Service: events.amazonaws.com }", 'Principal: "*"', "MailEventsFailedQueuePolicy allows something"),
+    ("-record-mail-event\n      RetentionInDays: !Ref LogRetentionDays", "-record-mail-event", "RecordMailEventLogs keeps"),
+    ("LogGroup: !Ref SendNotificationLogs", "LogGroup: !Ref CreateEnquiryLogs", "SendNotificationFunction has no log group"),
+    ("LogFormat: JSON", "LogFormat: Text", "CreateEnquiryFunction does not log JSON"),
+    ("      Timeout: 10\n", "", "CreateEnquiryFunction has no Timeout"),
+    ("      Timeout: 10\n", "      Timeout: 30\n", "longer than the gateway waits"),
+    ("    MemorySize: 256\n", "", "RequeueNotificationsFunction has no MemorySize"),
+    ("OnFailure: { Destination: !GetAtt MailEventsFailedQueue.Arn }", "OnFailure: {}", "what it fails on is lost"),
+    ("DeadLetterConfig: { Arn: !GetAtt MailEventsFailedQueue.Arn }", "InputPath: $", "what does not reach it is lost"),
+    ("rate(1 minute)", "rate(1 day)", "RequeueNotificationsFunction is called asynchronously"),
+    ("deadLetterTargetArn: !GetAtt NotificationsDeadLetterQueue.Arn", "deadLetterTargetArn: elsewhere", "without a dead-letter queue"),
+    ("FunctionResponseTypes: [ReportBatchItemFailures]", "Enabled: true", "a whole batch"),
+    ("VisibilityTimeout: 180", "VisibilityTimeout: 60", "come again too soon"),
+    ("ScalingConfig: {", "Tags: {", "SendNotificationFunction sends mail, and nothing bounds"),
+    ("SSESpecification: { SSEEnabled: true }", "SSESpecification: { SSEEnabled: false }", "EnquiriesTable is not encrypted"),
+    ("PointInTimeRecoveryEnabled: true", "PointInTimeRecoveryEnabled: false", "EnquiriesTable cannot be restored"),
+    ("DeletionProtectionEnabled: !If [IsLive, true, false]", "Tags: []", "EnquiriesTable can be deleted in live"),
+    ("IsLive: !Equals [!Ref Environment, live]", "IsLive: !Equals [!Ref Environment, production]", "IsLive does not say"),
+    ("AttributeName: expires_at, Enabled: true", "AttributeName: expires_at, Enabled: false", "EnquiriesTable does not forget"),
+    ("SqsManagedSseEnabled: true", "SqsManagedSseEnabled: false", "NotificationsQueue is not encrypted"),
+    ("Queues: [!Ref MailEventsFailedQueue]", "Queues: [!Ref NotificationsQueue]", "MailEventsFailedQueue may be read without TLS"),
+    ('"meta":{"request_id":"$context.requestId",', '"meta":{', "does not say which request it answers"),
+    ('{"error":{"type":"invalid_request_error","code":"request_blocked",', '{"code":"request_blocked",', "WafFilteredResponse does not wear"),
+    ("#request_blocked", "#blocked", "WafFilteredResponse points to an explanation"),
+    ("gatewayresponse.header.cache-control: \"'no-store'\"", "gatewayresponse.header.x-a: \"'a'\"", "lacks a header"),
+    ("gatewayresponse.header.retry-after: \"'1'\"", "gatewayresponse.header.x-a: \"'a'\"", "ThrottledResponse does not say when"),
+    ("ResponseType: WAF_FILTERED", "ResponseType: EXPIRED_TOKEN", "WAF_FILTERED is answered in the gateway's own words"),
+    ("            comment: There is nothing to cache, for every call posts something.\n", "", "Stage waives CKV_AWS_120"),
+    ("            # See CKV_AWS_73.\n            - WS2002", "            - WS2002", "WS2002 is waived"),
+]
+
+
+class Rules(unittest.TestCase):
+    def test_the_template_keeps_them(self):
+        self.assertEqual(problems(TEXT), [])
+
+    def test_the_other_templates_give_reasons_too(self):
+        for path in (templates.PERIMETER, templates.INSIGHTS):
+            self.assertEqual(list(every_waiver_has_a_reason(Template(path.read_text()))), [])
+
+    def test_each_would_be_noticed_broken(self):
+        for old, new, says in BROKEN:
+            with self.subTest(old=old, new=new):
+                self.assertIn(old, TEXT)
+                found = problems(TEXT.replace(old, new, 1))
+                self.assertTrue(any(says in problem for problem in found), found)
+
+    def test_what_the_firewall_blocks_is_answered_by_the_gateway(self):
+        self.assertNotIn("CustomResponse", templates.PERIMETER.read_text())
+        rules = templates.load(templates.PERIMETER.read_text())["Resources"]["WebAcl"]["Properties"]["Rules"]
+        for rule in rules:
+            # In count mode none blocks: the first is what block mode does.
+            action = rule.get("Action") or rule["OverrideAction"]
+            self.assertIn(action, ({"!If": ["Blocks", {"Block": {}}, {"Count": {}}]}, {"!If": ["Blocks", {"None": {}}, {"Count": {}}]}))
+
+
+if __name__ == "__main__":
+    unittest.main()
