@@ -58,6 +58,11 @@ class Insights(unittest.TestCase):
     def test_a_dimension_is_a_word_of_ours(self):
         # Not form, path or id: each value is paid for, and the caller would choose it.
         self.assertEqual({key for keys in COUNTED.values() for key in keys}, {"outcome", "code", "delivery"})
+        for name, part in FILTERS.items():
+            for dimension in (dimension for metric in part["MetricTransformations"] for dimension in metric.get("Dimensions", [])):
+                self.assertEqual(dimension["Value"], f"$.{dimension['Key']}", name)
+                # A line without the field would be a metric without the dimension.
+                self.assertIn(dimension["Value"], part["FilterPattern"], name)
 
     def test_alarms_watch_what_is_counted(self):
         for name, alarm in _of_type(CORE, "AWS::CloudWatch::Alarm").items():

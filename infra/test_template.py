@@ -65,7 +65,7 @@ def nothing_is_allowed_on_everything(template: Template) -> Iterator[str]:
         for statement in template.statements(role):
             for key in ("Action", "Resource"):
                 if any("*" in text for text in _texts(statement.get(key, "*"))):
-                    yield f"{role} allows an {key} with a star, or none at all: {statement}."
+                    yield f"{role} has a star for its {key}, or none at all: {statement}."
     for kind in ("AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy", "AWS::S3::BucketPolicy"):
         for name, policy in template.of_type(kind).items():
             for statement in policy["PolicyDocument"]["Statement"]:
@@ -273,9 +273,9 @@ def _body(response: dict) -> dict:
 BROKEN = [
     ("Role: !GetAtt RecordMailEventRole.Arn", "Role: !GetAtt CreateEnquiryRole.Arn", "RecordMailEventFunction shares CreateEnquiryRole"),
     ("Role: !GetAtt CreateEnquiryRole.Arn", "Policies: [AmazonDynamoDBFullAccess]", "CreateEnquiryFunction has no role"),
-    ("Resource: !GetAtt RateCountersTable.Arn", 'Resource: "*"', "CreateEnquiryRole allows an Resource with a star"),
-    ("Action: ses:SendEmail", "Action: ses:*", "SendNotificationRole allows an Action with a star"),
-    ("/index/mail-due", "/index/*", "RequeueNotificationsRole allows an Resource with a star"),
+    ("Resource: !GetAtt RateCountersTable.Arn", 'Resource: "*"', "CreateEnquiryRole has a star for its Resource"),
+    ("Action: ses:SendEmail", "Action: ses:*", "SendNotificationRole has a star for its Action"),
+    ("/index/mail-due", "/index/*", "RequeueNotificationsRole has a star for its Resource"),
     ("Principal: { Service: events.amazonaws.com }", 'Principal: "*"', "MailEventsFailedQueuePolicy allows something"),
     ("-record-mail-event\n      RetentionInDays: !Ref LogRetentionDays", "-record-mail-event", "RecordMailEventLogs keeps"),
     ("LogGroup: !Ref SendNotificationLogs", "LogGroup: !Ref CreateEnquiryLogs", "SendNotificationFunction has no log group"),

@@ -1,0 +1,74 @@
+"""Holds docs/runbook.md against the templates: who is woken by an alarm finds its section, and what that tells to run exists."""
+
+import re
+import unittest
+
+import templates
+
+RUNBOOK = (templates.CORE.parent.parent / "docs" / "runbook.md").read_text()
+RESOURCES = templates.load(templates.CORE.read_text())["Resources"]
+PARTS = ("Alarms", "Means", "Look", "Do", "Over")
+
+
+def _alarms() -> dict[str, str]:
+    """Each alarm with the section that it names, if it names one."""
+    return {
+        name: re.search(r"(?:Runbook: ([a-z -]+)\.)?$", part["Properties"]["AlarmDescription"])[1]
+        for name, part in RESOURCES.items()
+        if part["Type"] == "AWS::CloudWatch::Alarm"
+    }
+
+
+def _sections() -> dict[str, str]:
+    """The sections about alarms, by their names in lower case."""
+    chapter = re.search(r"^## Alarms\n(.*?)^## ", RUNBOOK, re.M | re.S)[1]
+    parts = re.split(r"^### (.+)\n", chapter, flags=re.M)[1:]
+    return {heading.lower(): text for heading, text in zip(parts[::2], parts[1::2], strict=True)}
+
+
+class Runbook(unittest.TestCase):
+    def test_every_alarm_names_a_section_that_names_it(self):
+        for name, section in _alarms().items():
+            self.assertIn(section, _sections(), name)
+            self.assertIn(f"`{name}`", _sections()[section], name)
+
+    def test_every_section_names_alarms_that_name_it(self):
+        for section, text in _sections().items():
+            named = re.findall(r"`(\w+Alarm)`", text)
+            self.assertTrue(named, section)
+            for name in named:
+                self.assertEqual(_alarms().get(name), section, name)
+
+    def test_every_section_says_what_it_means_how_to_look_what_to_do_and_when_it_is_over(self):
+        for section, text in _sections().items():
+            self.assertEqual(tuple(re.findall(r"^- \*\*(\w+):\*\*", text, re.M)), PARTS, section)
+
+    def test_the_queries_are_saved(self):
+        insights = templates.load(templates.INSIGHTS.read_text())["Resources"]
+        names = {
+            part["Properties"]["Name"]["!Sub"].removeprefix("${CoreStack}/")
+            for part in insights.values()
+            if part["Type"] == "AWS::Logs::QueryDefinition"
+        }
+        asked = set(re.findall(r'ask "([^"]+)"', RUNBOOK))
+        # One that no section uses would be found by nobody.
+        self.assertEqual(asked, names)
+        # `ask` takes the first whose name begins so.
+        self.assertFalse([(a, b) for a in names for b in names if a != b and b.startswith(a)])
+
+    def test_outputs_resources_and_parameters_exist(self):
+        template = templates.load(templates.CORE.read_text())
+        for word, known in {"output": template["Outputs"], "resource": RESOURCES, "set_parameter": template["Parameters"]}.items():
+            named = re.findall(rf"\b{word} ([A-Z]\w+)\b(?! *\w*:)", RUNBOOK)
+            self.assertTrue(named)
+            for name in set(named) - {"NAME"}:
+                self.assertIn(name, known, word)
+
+    def test_links_lead_somewhere(self):
+        headings = {re.sub(r"[^a-z -]", "", heading.lower()).replace(" ", "-") for heading in re.findall(r"^#+ (.+)$", RUNBOOK, re.M)}
+        for link in re.findall(r"\]\(#([^)]+)\)", RUNBOOK):
+            self.assertIn(link, headings)
+
+
+if __name__ == "__main__":
+    unittest.main()
