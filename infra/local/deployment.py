@@ -43,24 +43,32 @@ def fingerprint(functions: dict[str, Path], parameters: dict[str, str], port: in
     return digest.hexdigest()
 
 
-def deploy(emulator: Emulator, functions: dict[str, Path], parameters: dict[str, str]) -> dict[str, str]:
-    """Package and deploy, and answer the stack's outputs."""
-    # The template names the functions' arm64 zips relative to itself. A copy of the two folders, with zips for this machine
-    # in their place, leaves it as it is.
-    tree = emulator.home / "package"
-    template = tree / "infra" / "template.yaml"
-    template.parent.mkdir(parents=True)
-    shutil.copy(TEMPLATE, template)
+def prepare(emulator: Emulator, functions: dict[str, Path]) -> None:
+    """Put the functions where `deploy` will find them, once for each emulator."""
+    # A template names the functions' arm64 zips relative to itself. A copy of the two folders, with zips for this machine in
+    # their place, leaves it as it is.
     for name, binary in functions.items():
-        _zip(binary, tree / "target" / "lambda" / name / "bootstrap.zip")
+        _zip(binary, _tree(emulator) / "target" / "lambda" / name / "bootstrap.zip")
+    _aws(emulator, f"s3 mb s3://{BUCKET}")
+
+
+def deploy(emulator: Emulator, parameters: dict[str, str], template: Path = TEMPLATE) -> dict[str, str]:
+    """Package and deploy, and answer the stack's outputs. A stack that is there is updated.
+
+    The CLI passes on only those parameters that the template declares.
+    """
+    tree = _tree(emulator)
+    copy = tree / "infra" / "template.yaml"
+    copy.parent.mkdir(exist_ok=True)
+    shutil.copy(template, copy)
 
     packaged = tree / "packaged.yaml"
-    _aws(emulator, f"s3 mb s3://{BUCKET}")
-    _aws(emulator, f"cloudformation package --s3-bucket {BUCKET}", template_file=template, output_template_file=packaged)
+    _aws(emulator, f"cloudformation package --s3-bucket {BUCKET}", template_file=copy, output_template_file=packaged)
     overrides = "".join(f" {name}={value}" for name, value in parameters.items())
     _aws(
         emulator,
-        f"cloudformation deploy --s3-bucket {BUCKET} --stack-name {STACK_NAME} --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND"
+        f"cloudformation deploy --s3-bucket {BUCKET} --stack-name {STACK_NAME} --no-fail-on-empty-changeset"
+        " --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND"
         + (f" --parameter-overrides{overrides}" if overrides else ""),
         template_file=packaged,
     )
@@ -116,6 +124,10 @@ def client(emulator: Emulator, service: str):
         aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
     )
+
+
+def _tree(emulator: Emulator) -> Path:
+    return emulator.home / "package"
 
 
 def _zip(binary: Path, target: Path) -> None:

@@ -73,8 +73,9 @@ def up(folder: Path, port: str | None, rate_limit: str | None) -> bool:
     try:
         emulator = Emulator.start(HOME, fixed_port, fingerprint, EMULATOR_LOG)
         step.done("started the local AWS")
+        deployment.prepare(emulator, functions)
         # Not in the fingerprint: the same build under the next commit is no reason to lose what is stored.
-        outputs = deployment.deploy(emulator, functions, {**parameters, "Version": commit.version()})
+        outputs = deployment.deploy(emulator, {**parameters, "Version": commit.version()})
         env = deployment.stack_env(emulator, outputs)
         step.done("deployed infra/template.yaml")
         deployment.wait_until_it_answers(env["API_URL"])
