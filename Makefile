@@ -47,9 +47,10 @@ watch: cargo $(VENV)/ready ## the function on port 9000, rebuilt at every save, 
 	cargo build --locked $(FUNCTIONS)
 	@$(WITH_TOOLS) $(STACK) --binaries target/debug watch
 
-test: $(VENV)/ready binaries ## all tests; those end to end run on a local AWS of their own
+test: $(VENV)/ready binaries ## all tests; those end to end and the upgrade run on a local AWS of their own
 	cargo test --locked --workspace --exclude end-to-end --all-targets
 	STACK_DIR=.local/test RUST_TEST_THREADS=8 $(STACK) run cargo test --locked --package end-to-end --tests
+	$(PYTHON) infra/local/test_upgrade.py
 
 check: cargo $(VENV)/ready $(CHECKOV)/ready $(CARGO_DENY) $(CARGO_MACHETE) ## formatting, lints, documentation, dependencies, templates
 	cargo fmt --check
