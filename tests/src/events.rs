@@ -6,13 +6,14 @@ use crate::caller::ENQUIRIES;
 use crate::lambda::now_since_epoch;
 use crate::{unique_ipv6_network, unique_text};
 
-/// What the gateway makes of a POST with this key (API Gateway Developer Guide, "Input format of a Lambda function for proxy
+/// What the gateway makes of a POST, with this key if there is one (API Gateway Developer Guide, "Input format of a Lambda function for proxy
 /// integration"), from a caller of its own.
 #[must_use]
-pub fn event_of_post(body: &str, idempotency_key: &str) -> Value {
-    let headers = [("content-type", "application/json"), ("idempotency-key", idempotency_key)];
-    let single: Value = headers.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
-    let multiple: Value = headers.iter().map(|(name, value)| ((*name).to_owned(), json!([value]))).collect();
+pub fn event_of_post(body: &str, idempotency_key: Option<&str>) -> Value {
+    let headers = [("content-type", Some("application/json")), ("idempotency-key", idempotency_key)];
+    let headers = headers.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    let single: Value = headers.clone().map(|(name, value)| (name.to_owned(), json!(value))).collect();
+    let multiple: Value = headers.map(|(name, value)| (name.to_owned(), json!([value]))).collect();
     json!({
         "resource": ENQUIRIES,
         "path": ENQUIRIES,

@@ -17,6 +17,7 @@ use tokio::sync::{Mutex, RwLock, mpsc, watch};
 
 use crate::http::{self, Request, Response, Server};
 use crate::proxy::Proxy;
+use crate::recorded::assert_among_recorded;
 use crate::stack::{Stack, scope, variable};
 use crate::unique_text;
 
@@ -116,7 +117,8 @@ impl Function {
         command.envs([
             ("AWS_ENDPOINT_URL", proxy.url().as_str()),
             ("AWS_REGION", "eu-west-2"),
-            ("AWS_ACCESS_KEY_ID", "test"),
+            // Tells the proxy who calls.
+            ("AWS_ACCESS_KEY_ID", &self.deployed_as),
             ("AWS_SECRET_ACCESS_KEY", "test"),
             ("AWS_LAMBDA_RUNTIME_API", &runtime_api.authority()),
             ("AWS_LAMBDA_FUNCTION_NAME", &self.deployed_as),
@@ -160,7 +162,7 @@ impl Instance {
         Self { child, proxy, events, outcomes, timeout: function.timeout, _runtime_api: runtime_api }
     }
 
-    /// Gives the function an event.
+    /// Gives the function an event. Whatever it then asks of AWS must have been recorded.
     pub async fn invoke(&mut self, event: &Value) -> Outcome {
         self.events.send(event.clone()).expect("the Runtime API serves");
         let came = tokio::select! {
@@ -169,6 +171,7 @@ impl Instance {
             _ = self.child.wait() => None,
             () = tokio::time::sleep(self.timeout) => None,
         };
+        assert_among_recorded(&self.proxy.asked());
         if let Some(outcome) = came {
             return outcome;
         }

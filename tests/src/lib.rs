@@ -13,6 +13,7 @@ mod http;
 mod lambda;
 mod notifications;
 mod proxy;
+mod recorded;
 mod stack;
 mod stored;
 
@@ -22,6 +23,7 @@ pub use events::{event_of_delivery, event_of_post, event_of_schedule};
 pub use lambda::{Function, Instance, Outcome};
 pub use notifications::Mail;
 pub use proxy::{AwsCall, Failure, Fault, Proxy};
+pub use recorded::{Calls, assert_recorded};
 pub use stack::Stack;
 pub use stored::{Item, Table};
 

@@ -55,7 +55,7 @@ impl Stack {
     /// Records an enquiry of which the queue hears nothing, and gives its id.
     pub async fn record_unannounced(&self, body: &str) -> String {
         let proxy = Proxy::with_fault(self, Fault::at(AwsCall::Enqueue, Failure::Refused)).await;
-        let outcome = self.drive("create-enquiry", &proxy, &event_of_post(body, &unique_text())).await;
+        let outcome = self.drive("create-enquiry", &proxy, &event_of_post(body, Some(&unique_text()))).await;
         assert!(proxy.strikes() > 0, "the queue was not called");
         outcome.accepted_id().unwrap_or_else(|| panic!("it is accepted whatever the queue does: {outcome:?}"))
     }

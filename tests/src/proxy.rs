@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
 
 use crate::http::{self, Request, Response, Server};
+use crate::recorded::{Calls, Deployed};
 use crate::stack::Stack;
 
 /// A call to AWS on the way from a submission to its mail.
@@ -71,6 +72,8 @@ struct Seen {
     lifted: watch::Sender<bool>,
     kill: Notify,
     requests: Mutex<Vec<(Option<AwsCall>, Bytes)>>,
+    deployed: Arc<Deployed>,
+    asked: Mutex<Calls>,
 }
 
 impl AwsCall {
@@ -156,6 +159,8 @@ impl Proxy {
             lifted: watch::Sender::new(false),
             kill: Notify::new(),
             requests: Mutex::default(),
+            deployed: stack.deployed().await,
+            asked: Mutex::default(),
         });
         let answering = Arc::clone(&seen);
         let server = Server::start(move |request| {
@@ -202,6 +207,12 @@ impl Proxy {
         requests.iter().any(|(_, body)| mentions(body, text))
     }
 
+    /// What each function asked of AWS.
+    #[must_use]
+    pub fn asked(&self) -> Calls {
+        self.seen.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub(crate) fn url(&self) -> String {
         self.server.url()
     }
@@ -216,6 +227,7 @@ impl Seen {
     async fn answer(&self, request: Request) -> Option<Response> {
         let call = AwsCall::of(&request);
         self.requests().push((call, request.body().clone()));
+        self.deployed.note(&request, &mut self.asked.lock().unwrap_or_else(PoisonError::into_inner));
         let Some((fault, strike)) = self.fault_at(call, &request) else { return Some(self.forward(request).await) };
         match fault.failure {
             Failure::Refused => Some(fault.call.refusal(strike)),

@@ -1,12 +1,15 @@
 //! The deployed local stack, as the environment describes it.
 
 use std::env;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use serde_json::Value;
+use tokio::sync::OnceCell;
 
 use crate::caller::Caller;
+use crate::recorded::Deployed;
 use crate::unique_ipv6_network;
 
 /// How long a rate-limit window is (contract, Rate limit).
@@ -32,6 +35,7 @@ pub struct Stack {
     pub(crate) mailbox_url: reqwest::Url,
     pub(crate) http: reqwest::Client,
     pub(crate) dynamodb: aws_sdk_dynamodb::Client,
+    deployed: OnceCell<Arc<Deployed>>,
 }
 
 impl Stack {
@@ -63,6 +67,7 @@ impl Stack {
                     .build(),
             ),
             aws_endpoint_url,
+            deployed: OnceCell::new(),
         }
     }
 
@@ -105,6 +110,12 @@ impl Stack {
             // A look that takes long is not to keep the stack from what it is waited for.
             tokio::time::sleep(looked.elapsed().max(POLL_INTERVAL)).await;
         }
+    }
+
+    /// What the template calls everything. Asked for once.
+    pub(crate) async fn deployed(&self) -> Arc<Deployed> {
+        let deployed = self.deployed.get_or_init(async || Arc::new(self.describe_deployed().await)).await;
+        Arc::clone(deployed)
     }
 
     /// Calls an AWS service in its JSON protocol.

@@ -201,7 +201,7 @@ async fn an_accepted_enquirys_id_and_nothing_else_is_put_on_the_queue() {
     let stack = Stack::from_environment();
     // Seen on its way: from the queue, it is soon gone.
     let proxy = Proxy::start(&stack).await;
-    let outcome = stack.drive("create-enquiry", &proxy, &event_of_post(CONTACT_US, &unique_text())).await;
+    let outcome = stack.drive("create-enquiry", &proxy, &event_of_post(CONTACT_US, Some(&unique_text()))).await;
     let messages: Vec<_> =
         proxy.bodies(AwsCall::Enqueue).iter().map(|message| message["MessageBody"].clone()).collect();
     assert_eq!(messages, [json!({ "enquiry_id": outcome.accepted_id() }).to_string()]);

@@ -128,7 +128,7 @@ impl Cell {
     async fn strike_posting(self, stack: &Stack, form: &str) -> Struck {
         let (text, key) = (unique_text(), unique_text());
         let body = submission(form, &text);
-        let (proxy, outcome) = self.drive(stack, "create-enquiry", "", &event_of_post(&body, &key)).await;
+        let (proxy, outcome) = self.drive(stack, "create-enquiry", "", &event_of_post(&body, Some(&key))).await;
         let id = stack.caller().post(body).header("idempotency-key", &key).send().await.assert_accepted();
         assert!(outcome.accepted_id().is_none_or(|answered| answered == id), "{self}: {outcome:?}, then {id}");
         assert_eq!(stack.count_mentions(Table::Enquiries, &text).await, 1, "{self}");

@@ -24,6 +24,19 @@ fn assert_given_up(record: &Item, cause: &str) {
     }
 }
 
+/// For an enquiry that is still to be mailed.
+pub(crate) async fn let_three_days_pass(stack: &Stack, id: &str) {
+    let record = stack.enquiry(id).await;
+    let created_at = record.text("created_at").and_then(|at| at.parse::<Timestamp>().ok());
+    let created_at = created_at.unwrap_or_else(|| panic!("{id} has no time"));
+    let values = json!({
+        ":then": { "S": format!("{:.3}", created_at - SignedDuration::from_hours(73)) },
+        ":pending": { "S": "pending" },
+    });
+    stack.update_enquiry(id, "SET created_at = :then", "mail_state = :pending", &values).await;
+    stack.let_time_pass(&record, |_| false).await;
+}
+
 #[tokio::test]
 async fn an_enquiry_whose_mail_is_rejected_is_given_up_and_mailed_once_when_an_operator_makes_it_due_again() {
     let stack = Stack::from_environment();
@@ -50,15 +63,7 @@ async fn an_enquiry_whose_mail_is_rejected_is_given_up_and_mailed_once_when_an_o
 async fn an_enquiry_that_is_not_mailed_for_three_days_is_given_up_by_the_sweeper() {
     let stack = Stack::from_environment();
     let id = unannounced(&stack).await;
-    let record = stack.enquiry(&id).await;
-    let created_at: Timestamp =
-        record.text("created_at").and_then(|at| at.parse().ok()).expect("a record has its time");
-    let values = json!({
-        ":then": { "S": format!("{:.3}", created_at - SignedDuration::from_hours(73)) },
-        ":pending": { "S": "pending" },
-    });
-    stack.update_enquiry(&id, "SET created_at = :then", "mail_state = :pending", &values).await;
-    stack.let_time_pass(&record, |_| false).await;
+    let_three_days_pass(&stack, &id).await;
 
     let look = async || {
         let record = stack.enquiry(&id).await;

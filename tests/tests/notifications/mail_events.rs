@@ -41,7 +41,7 @@ fn event_of_mail(detail_type: &str, detail: &Value) -> Value {
 }
 
 /// SES says that it took the one mail about an enquiry.
-async fn event_of_send(stack: &Stack, id: &str) -> Value {
+pub(crate) async fn event_of_send(stack: &Stack, id: &str) -> Value {
     let mails = stack.mails_about(id).await;
     assert_eq!(mails.len(), 1, "{id}");
     event_of_mail("Email Sent", &detail("Send", &stack.enquiry(id).await, mails[0].message_id(), "any"))

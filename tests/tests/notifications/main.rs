@@ -8,6 +8,7 @@ mod given_up;
 mod happy_path;
 mod mail_events;
 mod outage;
+mod recorded_calls;
 
 use std::time::Duration;
 

@@ -1,0 +1,182 @@
+//! What the functions ask of AWS, as IAM looks at it: who, which operation, on which resource. It is read off the requests on the
+//! wire and told in the template's names.
+//!
+//! `infra/recorded-calls.json` holds all of it, and `infra/test_grants.py` compares that with what the functions' roles allow.
+//! So no driven function may ask for anything that is not in there, whichever test drives it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::LazyLock;
+use std::{env, fs};
+
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::http::Request;
+use crate::stack::{Stack, scope, variable};
+
+/// The requests of each function, by its logical id: `operation resource`, and for a mail `from` whom.
+pub type Calls = BTreeMap<String, BTreeSet<String>>;
+
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/recorded-calls.json");
+const AGAIN: &str = "RECORD_CALLS";
+/// SES API v2 Reference, `SendEmail`. The other two services name their operation in a header.
+const SEND_EMAIL: &str = "/v2/email/outbound-emails";
+/// What we could not read off a request. No role can allow it, so it fails the check.
+const UNREADABLE: &str = "?";
+
+const FUNCTION: &str = "AWS::Lambda::Function";
+const TABLE: &str = "AWS::DynamoDB::Table";
+const QUEUE: &str = "AWS::SQS::Queue";
+const IDENTITY: &str = "AWS::SES::EmailIdentity";
+const CONFIGURATION_SET: &str = "AWS::SES::ConfigurationSet";
+const PARAMETER: &str = "parameter";
+
+static RECORDED: LazyLock<Calls> = LazyLock::new(|| {
+    let file = fs::read(FILE).unwrap_or_else(|error| panic!("{FILE}: {error}"));
+    serde_json::from_slice(&file).unwrap_or_else(|error| panic!("{FILE}: {error}"))
+});
+
+/// The template's names of what is deployed.
+pub(crate) struct Deployed {
+    /// The logical id of each resource, or the parameter, by its kind and its physical id, or value.
+    names: HashMap<(String, String), String>,
+}
+
+/// Compares what was recorded with the file, or writes the file when it is to be recorded again.
+///
+/// # Panics
+/// When they differ.
+#[track_caller]
+pub fn assert_recorded(calls: &Calls) {
+    if !is_to_be_recorded() {
+        let [recorded, made] = [&*RECORDED, calls].map(lines);
+        let [stale, new] = [(&recorded, &made), (&made, &recorded)].map(|(one, other)| one - other);
+        assert!(
+            stale.is_empty() && new.is_empty(),
+            "infra/recorded-calls.json is out of date.\nNo longer called: {stale:#?}\nNew: {new:#?}\n\
+             If that is meant, run this test again with {AGAIN}=1, then `make check`."
+        );
+        return;
+    }
+    let text = serde_json::to_string_pretty(calls).expect("text can be written");
+    fs::write(FILE, text + "\n").unwrap_or_else(|error| panic!("{FILE}: {error}"));
+}
+
+/// Expects that all of this is in the file.
+#[track_caller]
+pub(crate) fn assert_among_recorded(calls: &Calls) {
+    if !is_to_be_recorded() {
+        let new = &lines(calls) - &lines(&RECORDED);
+        assert!(
+            new.is_empty(),
+            "New calls, which infra/recorded-calls.json does not have: {new:#?}\nIf they are meant, have \
+             tests/tests/notifications/recorded_calls.rs make them too and run it with {AGAIN}=1, then `make check`."
+        );
+    }
+}
+
+fn lines(calls: &Calls) -> BTreeSet<String> {
+    calls.iter().flat_map(|(function, calls)| calls.iter().map(move |call| format!("{function}: {call}"))).collect()
+}
+
+#[expect(clippy::disallowed_methods, reason = "whoever runs the tests says whether to record")]
+fn is_to_be_recorded() -> bool {
+    env::var(AGAIN).is_ok_and(|value| value == "1")
+}
+
+impl Deployed {
+    /// Adds what a request asks for. Who asks is known by the credentials, as IAM knows it: a driven function has its name for
+    /// a key.
+    pub(crate) fn note(&self, request: &Request, calls: &mut Calls) {
+        let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let scope: Vec<_> = header("authorization").split(['=', '/', ',']).collect();
+        let ["AWS4-HMAC-SHA256 Credential", function, _, _, service, ..] = scope[..] else {
+            panic!("a request without a signature: {} {}", request.method(), request.uri());
+        };
+        let asked = calls.entry(self.name(FUNCTION, function)).or_default();
+        asked.extend(self.asked(service, header("x-amz-target"), request));
+    }
+
+    fn asked(&self, service: &str, target: &str, request: &Request) -> Vec<String> {
+        let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
+        let operation = target.rsplit('.').next().unwrap_or_default();
+        match (service, operation) {
+            // IAM asks for each item's own action.
+            ("dynamodb", "TransactWriteItems") => {
+                let items =
+                    body["TransactItems"].as_array().into_iter().flatten().filter_map(Value::as_object).flatten();
+                items.map(|(kind, item)| format!("dynamodb:{operation}.{kind} {}", self.table(item))).collect()
+            }
+            ("dynamodb", _) => vec![format!("dynamodb:{operation} {}", self.table(&body))],
+            ("sqs", _) => vec![format!("sqs:{operation} {}", self.name(QUEUE, text(&body["QueueUrl"])))],
+            ("ses", "") if (request.method(), request.uri().path()) == (&Method::POST, SEND_EMAIL) => self.mail(&body),
+            ("ses", "") => vec![format!("ses:{}{} {UNREADABLE}", request.method(), request.uri().path())],
+            _ => vec![format!("{service}:{operation} {UNREADABLE}")],
+        }
+    }
+
+    /// What a call to DynamoDB works on.
+    fn table(&self, call: &Value) -> String {
+        let table = self.name(TABLE, text(&call["TableName"]));
+        call["IndexName"].as_str().map_or(table.clone(), |index| format!("{table}/index/{index}"))
+    }
+
+    /// SES takes the most exact identity that it knows of the sender (SES Developer Guide, "Verified identities").
+    fn mail(&self, mail: &Value) -> Vec<String> {
+        let sender = text(&mail["FromEmailAddress"]);
+        let sender = sender.split_once('<').map_or(sender, |(_, address)| address.trim_end_matches('>'));
+        let domain = sender.rsplit('@').next().unwrap_or_default();
+        let identity = [sender, domain].into_iter().find(|identity| self.find(IDENTITY, identity).is_some());
+        let set = text(&mail["ConfigurationSetName"]);
+        let resources = [self.name(IDENTITY, identity.unwrap_or(sender)), self.name(CONFIGURATION_SET, set)];
+        let kinds: Vec<_> = mail["Content"].as_object().into_iter().flat_map(|content| content.keys()).collect();
+        let from = self.name(PARAMETER, sender);
+        let calls = resources.iter().flat_map(|resource| kinds.iter().map(move |kind| (resource, kind)));
+        calls.map(|(resource, kind)| format!("ses:SendEmail.{kind} {resource} from {from}")).collect()
+    }
+
+    /// The template's name, or, of what is not in the template, its own.
+    fn name(&self, kind: &str, physical: &str) -> String {
+        self.find(kind, physical).unwrap_or(physical).to_owned()
+    }
+
+    fn find(&self, kind: &str, physical: &str) -> Option<&str> {
+        self.names.get(&(kind.to_owned(), physical.to_owned())).map(String::as_str)
+    }
+}
+
+impl Stack {
+    /// Asks `CloudFormation` what it calls everything.
+    pub(crate) async fn describe_deployed(&self) -> Deployed {
+        let resources = self.cloudformation("DescribeStackResources").await;
+        let resources = resources.split("<member>").filter_map(|member| {
+            let kind = (element(member, "ResourceType")?, element(member, "PhysicalResourceId")?);
+            Some((kind, element(member, "LogicalResourceId")?))
+        });
+        let stack = self.cloudformation("DescribeStacks").await;
+        let parameters = stack.split("<member>").filter_map(|member| {
+            let kind = (PARAMETER.to_owned(), element(member, "ParameterValue")?);
+            Some((kind, element(member, "ParameterKey")?))
+        });
+        let names: HashMap<_, _> = resources.chain(parameters).collect();
+        assert!(names.keys().any(|(kind, _)| kind == FUNCTION), "CloudFormation knows no function");
+        Deployed { names }
+    }
+
+    async fn cloudformation(&self, action: &str) -> String {
+        let query = format!("Action={action}&Version=2010-05-15&StackName={}", variable("STACK_NAME"));
+        let request = self.http.post(&self.aws_endpoint_url).header("authorization", scope("cloudformation"));
+        let answer = request.body(query).send().await.expect("the local AWS answers");
+        answer.text().await.expect("the local AWS answers in full")
+    }
+}
+
+/// The text of an XML element that holds nothing else. None of those that we read has characters to escape.
+fn element(xml: &str, name: &str) -> Option<String> {
+    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
+    rest.split_once("</").map(|(text, _)| text.to_owned())
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or(UNREADABLE)
+}
