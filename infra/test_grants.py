@@ -1,0 +1,415 @@
+"""Shows that each function may do exactly what it does, and that the comparison would find where that is not so.
+
+recorded-calls.json holds what the functions were seen to ask of AWS: the end-to-end tests read it off the wire and keep it true.
+What the Lambda service asks for with a function's role, to feed it and to keep what it fails on, follows from the template. Both
+together must be what the role allows: no action and no resource less, or more.
+"""
+
+import json
+import re
+import unittest
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+
+from botocore import xform_name
+from botocore.session import get_session
+
+import templates
+
+ROOT = templates.CORE.parent.parent
+RECORDED = Path(__file__).with_name("recorded-calls.json")
+
+# The action of an operation, where it has another name.
+ACTIONS = {
+    # A transaction needs what its items would need (DynamoDB Developer Guide, "Using IAM with DynamoDB transactions").
+    "dynamodb:TransactWriteItems.Put": "dynamodb:PutItem",
+    # A batch needs what one message needs (SQS Developer Guide, "Amazon SQS API permissions").
+    "sqs:SendMessageBatch": "sqs:SendMessage",
+    # The kind of its content decides: of a raw one, SES's refusal names ses:SendRawEmail (nodemailer/nodemailer#1734 on GitHub).
+    "ses:SendEmail.Simple": "ses:SendEmail",
+}
+
+# All actions that there are (Service Authorization Reference), as cfn-lint has them, which itself does not look at SAM's templates.
+KNOWN_ACTIONS = json.loads((files("cfnlint.data.AdditionalSpecs") / "Policies.json").read_text())
+
+# How a policy names a resource, by its type. A log group's Arn ends in ":*", and so means its streams too.
+ARNS = {
+    "AWS::DynamoDB::Table": "${%s.Arn}",
+    "AWS::SQS::Queue": "${%s.Arn}",
+    "AWS::Logs::LogGroup": "${%s.Arn}",
+    "AWS::SES::EmailIdentity": "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:identity/${%s}",
+    "AWS::SES::ConfigurationSet": "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:configuration-set/${%s}",
+}
+# The same of one that a parameter names.
+ARNS_BY_NAME = {
+    "AWS::DynamoDB::Table": "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${%s}",
+}
+
+FUNCTIONS = ("AWS::Serverless::Function", "AWS::Lambda::Function")
+# What would have the Lambda service, or SAM, do more with a role, or give it more, than this knows of.
+UNKNOWN_OF_FUNCTIONS = (
+    "DeadLetterConfig", "DeadLetterQueue", "EventInvokeConfig", "Events", "FileSystemConfigs", "KmsKeyArn", "Policies",
+    "PermissionsBoundary", "Tracing", "TracingConfig", "VpcConfig",
+)
+KNOWN_OF_ROLES = {"AssumeRolePolicyDocument", "Description", "Path", "Policies", "RoleName", "Tags"}
+
+Grant = tuple[str, str, str]  # action, resource, condition
+
+
+class Template:
+    """A template, and what its parts are called in policies."""
+
+    def __init__(self, text: str) -> None:
+        content = templates.load(text)
+        self.resources: dict = content["Resources"]
+        self._conditions: dict = content.get("Conditions", {})
+        self._of_every_function: dict = content.get("Globals", {}).get("Function", {})
+
+    def of_type(self, *types: str) -> dict[str, dict]:
+        """The properties of all resources of these types."""
+        return {name: part.get("Properties", {}) for name, part in self.resources.items() if part["Type"] in types}
+
+    def functions(self) -> dict[str, dict]:
+        return {name: {**self._of_every_function, **own} for name, own in self.of_type(*FUNCTIONS).items()}
+
+    def arn(self, resource: str) -> str:
+        """How a policy names a resource, given as "EnquiriesTable" or "EnquiriesTable/index/mail-due"."""
+        name, slash, part = resource.partition("/")
+        kind = self.resources.get(name, {}).get("Type")
+        return ARNS[kind] % name + slash + part if kind in ARNS else resource
+
+    def stand_ins(self, function: str, resource: str) -> Iterator[str]:
+        """How a policy names what a parameter may put in the place of a resource, by what the function is told."""
+        name, slash, part = resource.partition("/")
+        for value in self.functions()[function].get("Environment", {}).get("Variables", {}).values():
+            match value:
+                case {"!If": [condition, {"!Ref": parameter}, {"!Ref": own}]} if own == name:
+                    arn = ARNS_BY_NAME.get(self.resources[name]["Type"])
+                    if not arn:
+                        raise ValueError(f"{function} may be told {parameter} for {name}, and this check does not know its ARN.")
+                    yield f"{arn % parameter}{slash}{part} when {condition}"
+
+    def named_by(self, value: object, *kinds: str) -> str | None:
+        """The resource of one of these types to which a value refers."""
+        names = [name for name in self.of_type(*kinds) if self.text(value) in (f"${{{name}}}", f"${{{name}.Arn}}")]
+        return names[0] if names else None
+
+    def text(self, value: object) -> str:
+        """A value as one text, such as "${Table.Arn}/index/x". One that is none comes out as JSON, which equals nothing."""
+        match value:
+            case str():
+                return value
+            case {"!Ref": name} | {"!GetAtt": name}:
+                return f"${{{name}}}"
+            case {"!Sub": str(text)}:
+                return text
+            case {"!Sub": [text, dict(variables)]}:
+                return re.sub(r"\$\{(\w+)\}", lambda match: self.text(variables.get(match[1], match[0])), text)
+            case {"!If": [condition, {"!Ref": made}, {"!Ref": parameter}]} if self._stands_for(condition, made, parameter):
+                return f"${{{made}}}"
+            case {"!If": [condition, there, {"!Ref": "AWS::NoValue"}]}:
+                return f"{self.text(there)} when {condition}"
+        return json.dumps(value, sort_keys=True)
+
+    def _stands_for(self, condition: str, made: str, parameter: str) -> bool:
+        """Whether a parameter names what is there already where the stack does not make it."""
+        depends_on = self._conditions.get(condition, {}).get("!Equals", [None])[0]
+        return self.resources.get(made, {}).get("Condition") == condition and depends_on == {"!Ref": parameter}
+
+
+def problems(template: Template, recorded: dict[str, list[str]]) -> list[str]:
+    """What is wrong, in words; nothing when all is well."""
+    functions = template.functions()
+    found = [f"{name} was recorded and is no function of the template." for name in sorted(recorded.keys() - functions.keys())]
+    for other in template.of_type("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy", "AWS::IAM::UserPolicy"):
+        found.append(f"{other} may give a role what nobody sees there: put it into the role.")
+    roles: dict[str, str] = {}
+    for function, properties in functions.items():
+        role = template.named_by(properties.get("Role"), "AWS::IAM::Role")
+        if not role:
+            found.append(f"{function} has no role of this template.")
+        elif role in roles:
+            found.append(f"{function} shares {role} with {roles[role]}.")
+        elif function not in recorded:
+            found.append(f"{function} has no recorded calls: have the end-to-end tests drive it.")
+        else:
+            roles[role] = function
+            try:
+                found += _of_function(template, function, role, recorded[function])
+            except ValueError as error:
+                found.append(str(error))
+    for role, properties in template.of_type("AWS::IAM::Role").items():
+        # The gateway has but one role, an account's own, which only AWS's managed policy fits.
+        if role not in roles and _trusted(properties) != "apigateway.amazonaws.com":
+            found.append(f"{role} is no function's.")
+    return found
+
+
+def _of_function(template: Template, function: str, role: str, recorded: list[str]) -> Iterator[str]:
+    properties = template.of_type("AWS::IAM::Role")[role]
+    if _trusted(properties) != "lambda.amazonaws.com":
+        yield f"{role} may be assumed by others than Lambda."
+    granted = set(_granted(template, role, properties))
+    needed = {grant for call in recorded for grant in _needed_for(template, function, call)}
+    needed |= set(_needed_by_lambda(template, function))
+    for action, resource, condition in sorted(granted - needed):
+        yield f"{role} allows {action} on {resource}{condition}, which {function} is never seen to do: take it away."
+    for action, resource, condition in sorted(needed - granted):
+        yield f"{role} does not allow {action} on {resource}{condition}, which {function} does: allow it."
+
+
+def _granted(template: Template, role: str, properties: dict) -> Iterator[Grant]:
+    if unknown := properties.keys() - KNOWN_OF_ROLES:
+        raise ValueError(f"{role} has {', '.join(sorted(unknown))}, whose effect this check does not know.")
+    for policy in properties.get("Policies", []):
+        for statement in _list(policy["PolicyDocument"]["Statement"]):
+            if statement["Effect"] != "Allow" or statement.keys() - {"Sid", "Effect", "Action", "Resource", "Condition"}:
+                raise ValueError(f"{role} has a statement whose effect this check does not know: {json.dumps(statement)}")
+            for action in _list(statement["Action"]):
+                for resource in _list(statement["Resource"]):
+                    yield action, template.text(resource), _condition(statement.get("Condition"))
+
+
+def _needed_for(template: Template, function: str, call: str) -> Iterator[Grant]:
+    """Of a recorded call: "operation resource", or of a mail "operation resource from parameter"."""
+    operation, resource, *sender = call.split(" ")
+    condition = {"StringEquals": {"ses:FromAddress": {"!Ref": sender[1]}}} if sender else None
+    action = ACTIONS.get(operation, operation)
+    service, name = action.split(":")
+    if name.lower() not in KNOWN_ACTIONS.get(service, {}).get("Actions", {}):
+        raise ValueError(f"There is no action {action}: say in ACTIONS which one {operation} needs, and why.")
+    for arn in (template.arn(resource), *template.stand_ins(function, resource)):
+        yield action, arn, _condition(condition)
+
+
+def _needed_by_lambda(template: Template, function: str) -> Iterator[Grant]:
+    """What the Lambda service does with a function's role (Lambda Developer Guide, "Execution role")."""
+    properties = template.functions()[function]
+    if unknown := properties.keys() & set(UNKNOWN_OF_FUNCTIONS):
+        raise ValueError(f"{function} has {', '.join(sorted(unknown))}, and this check does not know what that asks of its role.")
+
+    def grants(actions: list[str], where: object, kind: str, what: str) -> Iterator[Grant]:
+        resource = template.named_by(where, kind)
+        if not resource:
+            raise ValueError(f"{function}'s {what} is no {kind} of this template, and this check knows of no other.")
+        yield from ((action, template.arn(resource), "") for action in actions)
+
+    logs = properties.get("LoggingConfig", {}).get("LogGroup")
+    yield from grants(["logs:CreateLogStream", "logs:PutLogEvents"], logs, "AWS::Logs::LogGroup", "log group")
+    for mapping in template.of_type("AWS::Lambda::EventSourceMapping").values():
+        if template.named_by(mapping["FunctionName"], *FUNCTIONS) == function:
+            actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+            yield from grants(actions, mapping.get("EventSourceArn"), "AWS::SQS::Queue", "event source")
+    for config in template.of_type("AWS::Lambda::EventInvokeConfig").values():
+        if template.named_by(config["FunctionName"], *FUNCTIONS) == function:
+            for what, destination in config.get("DestinationConfig", {}).items():
+                yield from grants(["sqs:SendMessage"], destination["Destination"], "AWS::SQS::Queue", what)
+
+
+def _trusted(role: dict) -> str | None:
+    """The one service that may assume a role, if it is but one."""
+    match role["AssumeRolePolicyDocument"]["Statement"]:
+        case [{"Effect": "Allow", "Principal": {"Service": str(service), **more}, "Action": "sts:AssumeRole"}] if not more:
+            return service
+    return None
+
+
+def _condition(condition: dict | None) -> str:
+    return f" if {json.dumps(condition, sort_keys=True)}" if condition else ""
+
+
+def _list(one_or_more: object) -> list:
+    return one_or_more if isinstance(one_or_more, list) else [one_or_more]
+
+
+class Grants(unittest.TestCase):
+    """Of the real template."""
+
+    def test_every_function_may_do_exactly_what_it_does(self):
+        found = problems(Template(templates.CORE.read_text()), json.loads(RECORDED.read_text()))
+        if found:
+            self.fail("\n" + "\n".join(found))
+
+    def test_every_operation_in_the_code_was_recorded(self):
+        """What no end-to-end test drives would be missing from the recording, and from the comparison."""
+        services = re.findall(r"^aws-sdk-(\w+)", (ROOT / "Cargo.toml").read_text(), re.M)
+        models = [get_session().get_service_model(service) for service in services]
+        operations = {xform_name(name): name for model in models for name in model.operation_names}
+        sources = [*ROOT.glob("shared/*/src/**/*.rs"), *ROOT.glob("functions/*/src/**/*.rs")]
+        code = "\n".join(map(Path.read_text, sources))
+        in_code = {operations[call] for call in re.findall(r"\.\s*(\w+)\(\)", code) if call in operations}
+        calls = [call for calls in json.loads(RECORDED.read_text()).values() for call in calls]
+        recorded = {re.split("[:. ]", call)[1] for call in calls}
+        self.assertEqual(in_code, recorded, "The first set is in the code, the second was recorded.")
+
+
+# Everything that the real one has, once.
+SMALL = """
+Conditions:
+  MakesIdentity: !Equals [!Ref Identity, create]
+  UsesRestored: !Not [!Equals [!Ref Restored, ""]]
+Globals:
+  Function: { Runtime: provided.al2023 }
+Restored: &restored !If
+  - UsesRestored
+  - !Sub arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${Restored}/index/due
+  - !Ref AWS::NoValue
+Resources:
+  Table: { Type: AWS::DynamoDB::Table }
+  Kept: { Type: AWS::DynamoDB::Table }
+  Queue: { Type: AWS::SQS::Queue }
+  Failed: { Type: AWS::SQS::Queue }
+  Logs: { Type: AWS::Logs::LogGroup }
+  Domain: { Type: AWS::SES::EmailIdentity, Condition: MakesIdentity }
+  Mailer:
+    Type: AWS::Serverless::Function
+    Properties:
+      Role: !GetAtt Role.Arn
+      LoggingConfig: { LogGroup: !Ref Logs }
+      Environment: { Variables: { TABLE: !If [UsesRestored, !Ref Restored, !Ref Kept] } }
+  Mapping:
+    Type: AWS::Lambda::EventSourceMapping
+    Properties: { FunctionName: !Ref Mailer, EventSourceArn: !GetAtt Queue.Arn }
+  Retries:
+    Type: AWS::Lambda::EventInvokeConfig
+    Properties: { FunctionName: !Ref Mailer, DestinationConfig: { OnFailure: { Destination: !GetAtt Failed.Arn } } }
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument: &assume
+        Statement: [{ Effect: Allow, Principal: { Service: lambda.amazonaws.com }, Action: sts:AssumeRole }]
+      Policies:
+        - PolicyDocument:
+            Statement:
+              - { Effect: Allow, Action: dynamodb:PutItem, Resource: !GetAtt Table.Arn }
+              - { Effect: Allow, Action: [dynamodb:Query], Resource: [!Sub "${Kept.Arn}/index/due", *restored] }
+              - Effect: Allow
+                Action: [sqs:ReceiveMessage, sqs:DeleteMessage, sqs:GetQueueAttributes]
+                Resource: !GetAtt Queue.Arn
+              - { Effect: Allow, Action: sqs:SendMessage, Resource: [!GetAtt Queue.Arn, !GetAtt Failed.Arn] }
+              - { Effect: Allow, Action: [logs:CreateLogStream, logs:PutLogEvents], Resource: !GetAtt Logs.Arn }
+              - Effect: Allow
+                Action: ses:SendEmail
+                Resource: !Sub
+                  - arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:identity/${Name}
+                  - Name: !If [MakesIdentity, !Ref Domain, !Ref Identity]
+                Condition: { StringEquals: { "ses:FromAddress": !Ref Sender } }
+"""
+SMALL_CALLS = {
+    "Mailer": [
+        "dynamodb:Query Kept/index/due",
+        "dynamodb:TransactWriteItems.Put Table",
+        "ses:SendEmail.Simple Domain from Sender",
+        "sqs:SendMessageBatch Queue",
+    ]
+}
+
+
+class Checker(unittest.TestCase):
+    """Of a small template, and what may be wrong with it."""
+
+    def test_what_is_right_passes(self):
+        self.assertEqual(problems(Template(SMALL), SMALL_CALLS), [])
+
+    def test_a_grant_that_nobody_uses_is_found(self):
+        unused = "Role allows {} on {}, which Mailer is never seen to do: take it away."
+        for old, new, action, resource in [
+            ("Action: dynamodb:PutItem", "Action: [dynamodb:PutItem, dynamodb:GetItem]", "dynamodb:GetItem", "${Table.Arn}"),
+            ("Action: dynamodb:PutItem", 'Action: [dynamodb:PutItem, "dynamodb:*"]', "dynamodb:*", "${Table.Arn}"),
+            ("Resource: !GetAtt Table.Arn", 'Resource: [!GetAtt Table.Arn, "*"]', "dynamodb:PutItem", "*"),
+            ('[!Sub "${Kept.Arn}/', '[!GetAtt Kept.Arn, !Sub "${Kept.Arn}/', "dynamodb:Query", "${Kept.Arn}"),
+            ('/index/due", *', '/index/due", !Sub "${Kept.Arn}/index/*", *', "dynamodb:Query", "${Kept.Arn}/index/*"),
+            ("[!GetAtt Queue.Arn, ", "[!Sub '${Queue.Arn}*', !GetAtt Queue.Arn, ", "sqs:SendMessage", "${Queue.Arn}*"),
+        ]:
+            with self.subTest(new):
+                self.assert_problems(old, new, [unused.format(action, resource)])
+
+    def test_a_grant_that_is_missing_is_found(self):
+        missing = "Role does not allow {} on {}, which Mailer does: allow it."
+        for old, new, action, resource in [
+            ("sqs:DeleteMessage, ", "", "sqs:DeleteMessage", "${Queue.Arn}"),
+            (", logs:PutLogEvents", "", "logs:PutLogEvents", "${Logs.Arn}"),
+            (", !GetAtt Failed.Arn]", "]", "sqs:SendMessage", "${Failed.Arn}"),
+            ("[!GetAtt Queue.Arn, !GetAtt Failed", "[!GetAtt Failed", "sqs:SendMessage", "${Queue.Arn}"),
+        ]:
+            with self.subTest(old):
+                self.assert_problems(old, new, [missing.format(action, resource)])
+
+    def test_a_call_without_its_grant_is_found_and_one_that_has_gone(self):
+        for calls, says in [
+            ([*SMALL_CALLS["Mailer"], "dynamodb:GetItem Table"], "does not allow dynamodb:GetItem on ${Table.Arn}"),
+            ([*SMALL_CALLS["Mailer"], "sns:Publish ?"], "does not allow sns:Publish on ?"),
+            ([*SMALL_CALLS["Mailer"], "dynamodb:TransactGetItems.Get Table"], "There is no action dynamodb:TransactGetItems.Get"),
+            (SMALL_CALLS["Mailer"][:-1], "allows sqs:SendMessage on ${Queue.Arn}"),
+        ]:
+            with self.subTest(says):
+                (found,) = problems(Template(SMALL), {"Mailer": calls})
+                self.assertIn(says, found)
+
+    def test_a_mail_needs_its_condition(self):
+        condition = 'Condition: { StringEquals: { "ses:FromAddress": !Ref Sender } }'
+        other = 'Condition: { StringLike: { "ses:FromAddress": "*" } }'
+        for new in ["", other]:
+            with self.subTest(new):
+                self.assert_problems(condition, new, ["allows ses:SendEmail on arn:", "does not allow ses:SendEmail on arn:"])
+
+    def test_an_identity_that_only_a_parameter_names_must_stand_for_the_stacks_own(self):
+        for old, new in {"!Ref Identity, create": "!Ref Other, create", ", Condition: MakesIdentity": ""}.items():
+            with self.subTest(old):
+                self.assertEqual(len(problems(Template(SMALL.replace(old, new)), SMALL_CALLS)), 2)
+
+    def test_a_table_that_a_parameter_puts_in_the_place_of_the_stacks_own_is_allowed_as_that_is(self):
+        unused, missing = "Role allows dynamodb:Query", "Role does not allow dynamodb:Query"
+        for old, new, says in [
+            (", *restored]", "]", [missing]),
+            ("!Ref Restored, !Ref Kept]", "!Ref Restored, any]", [unused]),
+            ("!Ref Restored, !Ref Kept]", "!Ref Other, !Ref Kept]", [unused, missing]),
+            ("table/${Restored}/index/due", "table/${Restored}", [unused, missing]),
+        ]:
+            with self.subTest(new):
+                self.assert_problems(old, new, says)
+
+    def test_what_the_check_does_not_know_fails_it(self):
+        for old, new, says in [
+            ("      Policies:\n", "      ManagedPolicyArns: [any]\n      Policies:\n", "Role has ManagedPolicyArns"),
+            ("      Policies:\n", "      PermissionsBoundary: any\n      Policies:\n", "Role has PermissionsBoundary"),
+            ("Effect: Allow, Action: dynamodb", "Effect: Deny, Action: dynamodb", "Role has a statement"),
+            ("Action: dynamodb:PutItem", "NotAction: dynamodb:PutItem, Action: []", "Role has a statement"),
+            ("      Role: !GetAtt", "      Tracing: Active\n      Role: !GetAtt", "Mailer has Tracing"),
+            ("{ Runtime:", "{ VpcConfig: {}, Runtime:", "Mailer has VpcConfig"),
+            ("!Ref Logs", "any", "Mailer's log group is no AWS::Logs::LogGroup"),
+            ("EventSourceArn: !GetAtt Queue.Arn", "EventSourceArn: any", "Mailer's event source is no AWS::SQS::Queue"),
+            ("Destination: !GetAtt Failed.Arn", "Destination: any", "Mailer's OnFailure is no AWS::SQS::Queue"),
+        ]:
+            with self.subTest(new):
+                self.assert_problems(old, new, [says])
+
+    def test_every_function_has_a_role_of_its_own_and_every_role_a_function(self):
+        twin = "\n  Twin: { Type: AWS::Serverless::Function, Properties: { Role: %s } }\n"
+        spare = "\n  Spare: { Type: AWS::IAM::Role, Properties: { AssumeRolePolicyDocument: %s } }\n"
+        gateway = "{ Statement: [{ Effect: Allow, Principal: { Service: apigateway.amazonaws.com }, Action: sts:AssumeRole }] }"
+        for more, says in [
+            (twin % "!GetAtt Role.Arn", ["Twin shares Role with Mailer."]),
+            (twin % "arn:aws:iam::1:role/any", ["Twin has no role of this template."]),
+            (spare % "*assume", ["Spare is no function's."]),
+            (spare % "*assume" + twin % "!GetAtt Spare.Arn", ["Twin has no recorded calls", "Spare is no function's."]),
+            (spare % gateway, []),
+            ("\n  More: { Type: AWS::IAM::Policy }\n", ["More may give a role what nobody sees there"]),
+        ]:
+            with self.subTest(more):
+                self.assert_problems("\n  Role:\n", f"{more}  Role:\n", says, last=True)
+        self.assert_problems("lambda.amazonaws.com", "ec2.amazonaws.com", ["Role may be assumed by others than Lambda."])
+
+    def assert_problems(self, old: str, new: str, says: list[str], last: bool = False) -> None:
+        self.assertEqual(SMALL.count(old), 1, old)
+        # What refers to an anchor comes after it.
+        text = SMALL + new.removesuffix("  Role:\n") if last else SMALL.replace(old, new)
+        found = problems(Template(text), SMALL_CALLS)
+        self.assertEqual(len(found), len(says), found)
+        for one, what in zip(found, says):
+            self.assertIn(what, one)
+
+
+if __name__ == "__main__":
+    unittest.main()
