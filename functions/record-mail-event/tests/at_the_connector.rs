@@ -31,9 +31,14 @@ impl App {
     }
 
     fn answering(answers: impl IntoIterator<Item = Answer>) -> Self {
+        Self::with(&[], answers)
+    }
+
+    /// A function whose environment has other variables besides.
+    fn with(others: &[(&'static str, &'static str)], answers: impl IntoIterator<Item = Answer>) -> Self {
         let aws = Aws::default();
         aws.answers("UpdateItem", answers);
-        let variables = Variables::from_iter(VARIABLES);
+        let variables: Variables = VARIABLES.iter().chain(others).copied().collect();
         let sdk = runtime::sdk_config(&variables).unwrap().into_builder().http_client(aws.http_client()).build();
         let log = Lines::default();
         let writer = log.clone();
@@ -117,6 +122,19 @@ async fn the_delivery_moves_forward_only() {
         app.handle(event).await.unwrap();
         let condition = app.aws.requests_of("UpdateItem")[0]["ConditionExpression"].clone();
         assert_eq!(condition, format!("attribute_exists(id) AND {not_over}"));
+    }
+}
+
+#[tokio::test]
+async fn a_mail_that_only_ses_says_it_took_lets_its_enquiry_expire_when_its_retention_is_over_and_no_sooner() {
+    for (days, expires_at) in [("30", json!({ "N": "1785332530" })), ("0", Value::Null)] {
+        let app = App::with(&[("RETENTION_DAYS", days)], [ok()]);
+        app.handle("ses-delivery").await.unwrap();
+        let update = &app.aws.requests_of("UpdateItem")[0];
+        let found = update["ExpressionAttributeValues"].get(":expires_at").cloned().unwrap_or_default();
+        assert_eq!(found, expires_at);
+        let keeps_the_first = update["UpdateExpression"].as_str().unwrap().contains("if_not_exists(expires_at, ");
+        assert_eq!(keeps_the_first, days == "30", "{update}");
     }
 }
 

@@ -29,8 +29,13 @@ struct App {
 
 impl App {
     fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// A sweeper whose environment has other variables besides.
+    fn with(others: &[(&'static str, &'static str)]) -> Self {
         let aws = Aws::default();
-        let variables = Variables::from_iter(VARIABLES);
+        let variables: Variables = VARIABLES.iter().chain(others).copied().collect();
         let sdk = runtime::sdk_config(&variables).unwrap().into_builder().http_client(aws.http_client()).build();
         let log = Lines::default();
         let writer = log.clone();
@@ -41,10 +46,13 @@ impl App {
 
     /// A sweeper that finds so many notifications in the first shard that it asks for, of enquiries of this age.
     fn finding(count: usize, age: SignedDuration) -> Self {
-        let app = Self::new();
-        app.aws.answers("Query", [page(0..count), page(0..0)]);
-        app.aws.answers("UpdateItem", [moved(age)]);
-        app
+        Self::new().that_finds(count, age)
+    }
+
+    fn that_finds(self, count: usize, age: SignedDuration) -> Self {
+        self.aws.answers("Query", [page(0..count), page(0..0)]);
+        self.aws.answers("UpdateItem", [moved(age)]);
+        self
     }
 
     async fn sweep(&self) -> Sweep {
@@ -185,6 +193,18 @@ async fn ses_down_for_four_days_is_given_up_after_three_and_rings() {
             assert_eq!(update["ConditionExpression"], "mail_due_at = :seen");
             assert_eq!(update["ExpressionAttributeValues"][":seen"]["S"], "2026-06-29T13:44:08.500Z");
         }
+    }
+}
+
+#[tokio::test]
+async fn what_is_given_up_expires_when_its_retention_is_over_and_what_is_still_due_does_not() {
+    for (days, expires_at) in [("30", json!({ "N": "1785332528" })), ("0", Value::Null)] {
+        let app = App::with(&[("RETENTION_DAYS", days)]).that_finds(1, SignedDuration::from_hours(72));
+        assert_eq!(app.sweep().await.given_up, 1);
+        let updates = app.aws.requests_of("UpdateItem");
+        assert_eq!(updates[0]["UpdateExpression"], "SET mail_due_at = :until REMOVE expires_at");
+        let found = updates[1]["ExpressionAttributeValues"].get(":expires_at").cloned().unwrap_or_default();
+        assert_eq!(found, expires_at);
     }
 }
 

@@ -35,8 +35,10 @@ const CLAIM: &str = "UpdateItem enquiries (claim)";
 /// Whatever state it is in, nobody mails it before its lease is over: a copy of its message must not cut a wait short.
 const CLAIM_IF: &str = "mail_state IN (:pending, :sending) AND \
     (attribute_not_exists(mail_lease_until) OR mail_lease_until <= :now)";
+/// What is still to be mailed does not expire, even if it did before somebody made it due again.
 const CLAIM_UPDATE: &str = "SET mail_state = :sending, mail_lease_id = :lease, mail_lease_until = :until, \
-    mail_due_at = :until, timeline = list_append(if_not_exists(timeline, :none), :entries) ADD mail_attempts :one";
+    mail_due_at = :until, timeline = list_append(if_not_exists(timeline, :none), :entries) \
+    ADD mail_attempts :one REMOVE expires_at";
 
 const MARK: &str = "UpdateItem enquiries (mark)";
 /// Not if this very call has been here before and its answer was lost. (That SES's own event has been here is no reason.)
@@ -69,7 +71,7 @@ const FAIL_SET: &str = "SET mail_state = :failed, \
 const SWEEP: &str = "Query enquiries mail-due";
 const SWEEP_WHERE: &str = "mail_due_shard = :shard AND mail_due_at <= :now";
 const MOVE: &str = "UpdateItem enquiries (move)";
-const MOVE_UPDATE: &str = "SET mail_due_at = :until";
+const MOVE_UPDATE: &str = "SET mail_due_at = :until REMOVE expires_at";
 
 const DELIVERY: &str = "UpdateItem enquiries (delivery)";
 /// That anything became of the mail proves that SES took it, even where our own mark was not written.

@@ -48,11 +48,16 @@ async fn an_enquiry_whose_mail_is_rejected_is_given_up_and_mailed_once_when_an_o
     assert_eq!(failed.events(), ["recorded", "queued", "claimed", "failed"]);
     assert_eq!(stack.mails_about(&id).await.len(), 0);
 
+    // With a retention, the failure has set a time at which the record is removed.
+    let expiry = json!({ ":failed": { "S": "failed" }, ":soon": { "N": "4102444800" } });
+    stack.update_enquiry(&id, "SET expires_at = :soon", "mail_state = :failed", &expiry).await;
+
     let mut values: Value = serde_json::from_str(argument("--expression-attribute-values")).expect("values are JSON");
     // A moment ago is as good as now.
     values[":now"] = json!({ "S": failed.timeline().last().and_then(|entry| entry.text("at")) });
     let (update, condition) = (argument("--update-expression"), argument("--condition-expression"));
     stack.update_enquiry(&id, update, condition, &values).await;
+    assert!(!stack.enquiry(&id).await.has("expires_at"), "what is still to be mailed does not expire");
 
     let record = mailed(&stack, &id).await;
     assert_eq!(record.events(), [failed.events(), ["queued", "claimed", "sent"].map(str::to_owned).to_vec()].concat());
