@@ -67,7 +67,7 @@ check: cargo $(VENV)/ready $(CHECKOV)/ready $(CARGO_DENY) $(CARGO_MACHETE) ## fo
 build: cargo arm64 $(VENV)/ready ## the functions' zips for AWS (arm64), under target/lambda/
 	$(WITH_TOOLS) cargo lambda build --release --arm64 --output-format zip $(FUNCTIONS)
 
-# The settings first: what is to be asked is asked before anything takes long.
+# The settings first: what is to be asked is asked, and what stops a deploy anyhow is said, before anything takes long.
 deploy: settings $(SAM)/ready build ## to AWS: make deploy ENVIRONMENT=sandbox, or live; asks, checks, deploys, tests
 	@$(PYTHON) infra/deploy.py $(ENVIRONMENT)
 

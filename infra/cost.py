@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 TEMPLATE = Path(__file__).with_name("template.yaml")
+PERIMETER = Path(__file__).with_name("perimeter.yaml")
 DOCUMENT = Path(__file__).parent.parent / "docs" / "cost.md"
 BEGIN, END = "<!-- begin: infra/cost.py -->\n", "<!-- end: infra/cost.py -->\n"
 
@@ -40,6 +41,9 @@ PRICES = {
     "dashboard": (3.00, "dashboard and month", "https://aws.amazon.com/cloudwatch/pricing/"),
     "secret": (0.40, "secret and month", "https://aws.amazon.com/secrets-manager/pricing/"),
     "key_use": (0.03, "ten thousand uses of a KMS key", "https://aws.amazon.com/kms/pricing/"),
+    "firewall": (0.60, "million requests that a firewall looks at", "https://aws.amazon.com/waf/pricing/"),
+    "firewall_acl": (5.00, "firewall (web ACL) and month", "https://aws.amazon.com/waf/pricing/"),
+    "firewall_rule": (1.00, "rule of a firewall and month", "https://aws.amazon.com/waf/pricing/"),
     "out_gb": (0.09, "GB to the internet", "https://aws.amazon.com/ec2/pricing/on-demand/#Data_Transfer"),
 }
 
@@ -75,7 +79,7 @@ SES_ID = "010b01907e3b4a5c-0a1b2c3d-4e5f-6789-abcd-ef0123456789-000000"
 
 
 def _line(target: str, **fields: object) -> int:
-    line = {"timestamp": "2026-06-29T13:42:07.123456Z", "level": "INFO", **fields, "target": target}
+    line = {"version": "831b4f0aabcd", "timestamp": "2026-06-29T13:42:07.123456Z", "level": "INFO", **fields, "target": target}
     return len(json.dumps(line, separators=(",", ":"))) + LOG_LINE_OVERHEAD
 
 
@@ -189,6 +193,12 @@ def metrics(having: str = "") -> set[str]:
     filters = [text for text in resources().values() if "Type: AWS::Logs::MetricFilter\n" in text]
     found = {name for text in filters if having in text for name in re.findall(r"MetricName: (\w+)", text)}
     return found or sys.exit(f"{TEMPLATE}: found no metric filter with {having!r}")
+
+
+def firewall_rules() -> int:
+    """How many rules infra/perimeter.yaml has. One that is a set of AWS's is paid for like any other."""
+    found = len(re.findall(r"^ +Priority: \d+$", PERIMETER.read_text(), re.M))
+    return found or sys.exit(f"{PERIMETER}: found no rule")
 
 
 def memory_gb(function: str) -> float:
@@ -374,6 +384,9 @@ def fixed() -> str:
     rows.append([once, str(GATEWAY_METRICS), dollars(GATEWAY_METRICS * PRICES["metric"][0])])
     others = sum(DIMENSION_VALUES.get(name, 1) for name in metrics() - metrics('"sweep"'))
     rows.append(["and at most, if every counted event came in every hour", str(others), dollars(others * PRICES["metric"][0])])
+    rules = firewall_rules()
+    firewall = PRICES["firewall_acl"][0] + rules * PRICES["firewall_rule"][0]
+    rows.append(["and with the firewall of `infra/perimeter.yaml`, its rules", str(rules), dollars(firewall)])
     delivered = life(TYPICAL_FIELDS_BYTES)["delivered"] + 100  # what DynamoDB adds to each item
     kept = delivered / 1e3 * (PRICES["stored"][0] + PRICES["recoverable"][0])
     rows.append(["and for every million enquiries that are kept, with recovery", f"{delivered / 1e3:.2f} GB", dollars(kept)])
@@ -396,6 +409,7 @@ def flood() -> str:
         ("the same, each enquiry as large as it may be", hour * largest),
         ("and the mails that go out meanwhile, 14 a second", mails * sum(mailed(TYPICAL_FIELDS_BYTES).values())),
         ("each further 1,000 a second that the gateway throttles", hour * sum(THROTTLED.values())),
+        ("and if there is a firewall, each 1,000 a second that it looks at", hour * PRICES["firewall"][0] / 1e6),
     ):
         rows.append([name, f"{an_hour:,.0f}", f"{an_hour * 24:,.0f}"])
     return table(["a flood of 1,000 requests a second from", "dollars an hour", "a day"], rows, right=1)

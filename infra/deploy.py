@@ -1,7 +1,8 @@
 """Deploys an environment to AWS with SAM: `make deploy ENVIRONMENT=sandbox`, or live.
 
 Its settings are infra/environments/<name>.toml. What has no default is asked for once. Then it looks for what would go wrong
-(preflight.py), deploys, and tests what it deployed (smoke_test.py). Until the deploy itself, nothing is changed.
+(preflight.py; once before the build, which takes minutes, and once after it), deploys, and tests what it deployed
+(smoke_test.py). Until the deploy itself, nothing is changed.
 """
 
 import argparse
@@ -43,6 +44,21 @@ def deploy(chosen: Settings, session: boto3.Session) -> bool:
         return False
     say_dns_records(chosen, session)
     return smoke_test.report(session, chosen.stack)
+
+
+def is_worth_building(chosen: Settings, session: boto3.Session) -> bool:
+    """Whether a deploy would get past all that no build mends, such as settings that were only just written, and that live wants
+    committed. What would stop it is printed; the warnings come with the deploy."""
+    found = [
+        *preflight.check_tree(chosen.environment, commit.version(), commit.changes()),
+        *preflight.Account(chosen, session.client).check(),
+    ]
+    errors = [finding for finding in found if finding.is_error]
+    for finding in errors:
+        print(finding, flush=True)
+    if errors:
+        print("Nothing was built or changed.", flush=True)
+    return not errors
 
 
 def sam_command(chosen: Settings, version: str) -> list[str]:
@@ -91,14 +107,13 @@ def ask(prompt: str) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("environment", nargs="?", default="")
-    parser.add_argument("--settings", action="store_true", help="only see that the settings are there, and ask for what is not")
+    parser.add_argument("--settings", action="store_true", help="only ask for settings, and see what would stop a deploy anyhow")
     arguments = parser.parse_args()
     if arguments.environment not in settings.ENVIRONMENTS:
         raise Trouble(f"Say where to: make deploy ENVIRONMENT={' or ENVIRONMENT='.join(settings.ENVIRONMENTS)}")
     chosen = settings.load(arguments.environment, ask if sys.stdin.isatty() else None)
-    if arguments.settings:
-        return 0
-    return 0 if deploy(chosen, boto3.Session(region_name=chosen.region)) else 1
+    step = is_worth_building if arguments.settings else deploy
+    return 0 if step(chosen, boto3.Session(region_name=chosen.region)) else 1
 
 
 if __name__ == "__main__":

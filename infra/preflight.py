@@ -13,7 +13,8 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 import commit
-from settings import TEMPLATE, Settings
+from settings import GIVEN, TEMPLATE, Settings
+from templates import Template
 
 ROOT = TEMPLATE.parents[1]
 # What the zips are built from.
@@ -72,6 +73,8 @@ def check_tree(environment: str, version: str, changes: list[str]) -> Iterator[F
     elif changes:
         files = ", ".join(changes[:5]) + (f" and {len(changes) - 5} more" if len(changes) > 5 else "")
         what, mend = f"There is more here than the commit {version.removesuffix('-dirty')}: {files}.", "Commit it."
+        if environment == "live":
+            mend = "Commit it, then run again: make deploy ENVIRONMENT=live"
     else:
         return
     yield error(what, mend) if environment == "live" else warning(what, mend)
@@ -91,23 +94,31 @@ class Account:
         self._identities: dict[str, dict | None] = {}
         # The stack's present parameters, if there is a stack.
         self._stack: dict | None = None
+        self._caller: dict = {}
         self._in_ses_sandbox = False
 
     def check(self) -> Iterator[Finding]:
         """Everything; without credentials that work, and for this account, that alone."""
         try:
-            caller = self._client("sts").get_caller_identity()
+            self._caller = self._client("sts").get_caller_identity()
         except NoCredentialsError:
             yield error("There are no AWS credentials.", "Log in, or set AWS_PROFILE, so that the AWS CLI works.")
             return
         except (BotoCoreError, ClientError) as failure:
             yield error(f"The AWS credentials do not work: {failure}", "Log in again, or choose others with AWS_PROFILE.")
             return
-        print(f"· account {caller['Account']} as {caller['Arn']}", flush=True)
-        yield from self._check_number(caller["Account"])
-        if self._settings.account not in ("", caller["Account"]):
+        print(f"· account {self._caller['Account']} as {self._caller['Arn']}", flush=True)
+        yield from self._check_number(self._caller["Account"])
+        if self._settings.account not in ("", self._caller["Account"]):
             return
-        for check in (self._check_stack, self._check_log_role, self._check_ses_account, self._check_identity, self._check_inboxes):
+        for check in (
+            self._check_stack,
+            self._check_alarm_topic,
+            self._check_log_role,
+            self._check_ses_account,
+            self._check_identity,
+            self._check_inboxes,
+        ):
             try:
                 yield from check()
             except (BotoCoreError, ClientError) as failure:
@@ -141,9 +152,12 @@ class Account:
         if state == "REVIEW_IN_PROGRESS":  # a change set that was never executed, and no stack yet
             return
         if state in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"):
+            # Not of a stack that was once made, for then its tables hold what the protection is for.
+            unprotect = self._unprotecting() if state in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED") else ""
             yield error(
                 f"The stack {name} could not be made or removed, and takes no deploy any more ({state}).",
-                f"{events}\n         Remove what is left of it: {self._cli} cloudformation delete-stack --stack-name {name}",
+                f"{events}{unprotect}\n"
+                f"         Remove what is left of it: {self._cli} cloudformation delete-stack --stack-name {name}",
             )
             return
         if state.endswith("_IN_PROGRESS"):
@@ -160,6 +174,59 @@ class Account:
             yield error(
                 f"The stack {name} is {made_for}, and a stack keeps the environment that it was made with.",
                 f"Another name for this one: stack in {self._settings.file}",
+            )
+        yield from self._check_present_parameters()
+
+    def _check_present_parameters(self) -> Iterator[Finding]:
+        """What the deploy would change back that was changed in the stack alone, as docs/runbook.md has one do."""
+        file, present = self._settings.file, self._stack or {}
+        differ = [
+            key for key, value in self._parameters.items() if key not in GIVEN and key in present and present[key] != value
+        ]
+        restored = present.get("RestoredEnquiriesTable")
+        if restored and "RestoredEnquiriesTable" in differ:
+            differ.remove("RestoredEnquiriesTable")
+            yield error(
+                f"The stack uses the restored table {restored}, and a deploy would have it use another again.",
+                f'Keep it: RestoredEnquiriesTable = "{restored}" in {file}. Another table is chosen as docs/runbook.md says.',
+            )
+        if differ:
+            changes = ", ".join(f"{key} (now {present[key]!r}, then {self._parameters[key]!r})" for key in differ)
+            yield warning(
+                f"The deploy changes what the stack was given: {changes}.",
+                f"What {file} did not mean to change was changed by hand, and the deploy undoes it: write it there to keep it.",
+            )
+
+    def _unprotecting(self) -> str:
+        """How to have the tables go that a rollback left, which their protection in live would keep, and with them the stack."""
+        if self._settings.environment != "live":
+            return ""
+        tables = [self._physical(table) for table in Template(TEMPLATE.read_text()).of_type("AWS::DynamoDB::Table")]
+        commands = [
+            f"\n         {self._cli} dynamodb update-table --table-name {table} --no-deletion-protection-enabled"
+            for table in tables
+            if table
+        ]
+        return "".join(["\n         Its tables are protected, and would keep it. First:", *commands]) if commands else ""
+
+    def _check_alarm_topic(self) -> Iterator[Finding]:
+        """whether alarms reach anybody"""
+        topic, region, file = self._parameters["AlarmTopicArn"], self._settings.region, self._settings.file
+        if topic and topic.split(":")[3] != region:
+            yield error(
+                f"AlarmTopicArn is {topic}, and alarms reach topics of their own region only, {region}.",
+                f"AlarmTopicArn in {file} must be a topic in {region}, or empty.",
+            )
+        elif not topic and self._settings.environment == "live":
+            name = f"{self._settings.stack}-alarms"
+            partition = self._caller["Arn"].split(":")[1]
+            arn = f"arn:{partition}:sns:{region}:{self._caller['Account']}:{name}"
+            yield self._not_at_first(
+                "Alarms reach nobody, for there is no AlarmTopicArn.",
+                f"Make a topic: {self._cli} sns create-topic --name {name}\n"
+                f"         Have it mail to somebody, who has to follow the link in that mail: {self._cli} sns subscribe "
+                f"--topic-arn {arn} --protocol email --notification-endpoint ADDRESS\n"
+                f'         And in {file}: AlarmTopicArn = "{arn}"',
             )
 
     def _check_log_role(self) -> Iterator[Finding]:
@@ -184,9 +251,9 @@ class Account:
         account = self._client("sesv2").get_account()
         review = "SES says why, and how to answer, in its console under Account dashboard."
         if account.get("EnforcementStatus") == "SHUTDOWN":
-            yield self._no_mail("SES has shut the account's sending down.", review)
+            yield self._not_at_first("SES has shut the account's sending down.", review)
         elif not account.get("SendingEnabled", False):
-            yield self._no_mail(
+            yield self._not_at_first(
                 "Sending is switched off for the account in this region.",
                 f"Switch it on: {self._cli} sesv2 put-account-sending-attributes --sending-enabled",
             )
@@ -194,7 +261,7 @@ class Account:
             yield warning(f"SES has the account's sending under review ({account['EnforcementStatus']}).", review)
         self._in_ses_sandbox = not account.get("ProductionAccessEnabled", False)
         if self._in_ses_sandbox:
-            yield self._no_mail(
+            yield self._not_at_first(
                 "The account is in SES's own sandbox: SES sends to verified addresses only, 200 mails a day.",
                 'Ask for more, which takes a day: "Request production access" in the SES console, in this region.',
             )
@@ -249,18 +316,18 @@ class Account:
             if found is None and covers(own, inbox):
                 continue  # it will be, with the sender
             if found is None or not self._identity(found).get("VerifiedForSendingStatus"):
-                yield self._no_mail(
+                yield self._not_at_first(
                     f"{inbox} ({keys}) is not verified, and gets no mail while the account is in SES's own sandbox.",
                     f"For trying, take an inbox at {own}; or leave SES's sandbox, as above.",
                 )
             elif found.lower() != own.lower():
-                yield self._no_mail(
+                yield self._not_at_first(
                     f"{inbox} ({keys}) is verified as {found}. SES's own sandbox also wants a permission to mail to that, which "
                     "the mailer does not have.",
                     f"For trying, take an inbox at {own}; or leave SES's sandbox, as above.",
                 )
 
-    def _no_mail(self, what: str, mend: str) -> Finding:
+    def _not_at_first(self, what: str, mend: str) -> Finding:
         """No reason not to try the sandbox, nor to keep a fix from a stack that stands."""
         return (error if self._settings.environment == "live" and self._stack is None else warning)(what, mend)
 
@@ -282,8 +349,10 @@ class Account:
 
     def _own(self, logical_id: str) -> str | None:
         """What the stack calls one of its resources, if it has it."""
-        if self._stack is None:
-            return None
+        return None if self._stack is None else self._physical(logical_id)
+
+    def _physical(self, logical_id: str) -> str | None:
+        """The same, even where the stack was never made."""
         try:
             found = self._client("cloudformation").describe_stack_resource(
                 StackName=self._settings.stack, LogicalResourceId=logical_id

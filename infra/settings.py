@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
+import templates
 
 FOLDER = Path(__file__).with_name("environments")
-TEMPLATE = Path(__file__).with_name("template.yaml")
+TEMPLATE = templates.CORE
 ENVIRONMENTS = ("sandbox", "live")
 
 # What has no default, until somebody sets it.
@@ -153,11 +153,4 @@ def load(environment: str, ask: Callable[[str], str] | None) -> Settings:
 
 def template_parameters(template: str) -> dict[str, dict]:
     """The template's parameters with their rules."""
-    return yaml.load(template, _Loader)["Parameters"]
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads past !Ref and its like, of which parameters have none."""
-
-
-_Loader.add_multi_constructor("!", lambda loader, tag, node: None)
+    return templates.load(template)["Parameters"]

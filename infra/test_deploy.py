@@ -25,7 +25,14 @@ from smoke_test import Answer, Failed, Stack
 RULES = settings.template_parameters(TEMPLATE.read_text())
 NO_DEFAULT = ("MailSender", *preflight.INBOXES)
 # What somebody who fills in a file may change, and these tests rely on.
-FIRST = {"MailIdentity": "create", "ApiGatewayLogRole": "create", "account": "", "bucket": ""}
+FIRST = {
+    "MailIdentity": "create",
+    "ApiGatewayLogRole": "create",
+    "AlarmTopicArn": "arn:aws:sns:eu-west-2:123456789012:alarms",
+    "RestoredEnquiriesTable": "",
+    "account": "",
+    "bucket": "",
+}
 ROLE = "arn:aws:iam::123456789012:role/somebody-elses"
 HEALTHY = {"ProductionAccessEnabled": True, "SendingEnabled": True, "EnforcementStatus": "HEALTHY"}
 VERIFIED = {"VerifiedForSendingStatus": True, "DkimAttributes": {"Status": "SUCCESS", "Tokens": ["t1"]}}
@@ -172,6 +179,25 @@ class TheBuild(unittest.TestCase):
                 self.assertEqual([finding.is_error for finding in found], expected)
                 self.assertTrue(all("0123456789ab: README.md." in finding.what for finding in found if changes))
 
+    def test_what_no_build_would_mend_is_said_before_the_build(self):
+        settings_alone = {"version": lambda: "0123456789ab-dirty", "changes": lambda: ["infra/environments/live.toml"]}
+        committed = {"version": lambda: "0123456789ab", "changes": lambda: []}
+        commit_it = "environments/live.toml.\n         Commit it, then run again: make deploy ENVIRONMENT=live"
+        for environment, values, state, fake, says in [
+            ("live", {}, committed, {}, ""),
+            ("live", {}, settings_alone, {}, commit_it),
+            ("live", {"account": "999999999999"}, committed, {}, "says account 999999999999"),
+            ("live", {}, committed, {"refused": ("get_caller_identity",)}, "credentials do not work"),
+            ("live", {"AlarmTopicArn": ""}, committed, {}, "Alarms reach nobody"),
+            ("sandbox", {}, settings_alone, {}, ""),
+        ]:
+            with self.subTest(environment=environment, says=says), patched(deploy.commit, **state):
+                with contextlib.redirect_stdout(io.StringIO()) as printed:
+                    chosen = settings_of(environment, MailIdentity="credicorp.co.uk", **values)
+                    is_right = deploy.is_worth_building(chosen, Fake(**fake))
+                self.assertEqual((is_right, "error" in printed.getvalue()), (not says, bool(says)))
+                self.assertIn(says, printed.getvalue())
+
 
 class Fake:
     """An account as its answers describe it, through the SDK's own clients."""
@@ -294,6 +320,51 @@ class TheAccount(unittest.TestCase):
         found = self.found(settings_of("live", **self.ready), role=ROLE, stack={"Environment": "sandbox"})
         self.assert_found(found, ("error", "is sandbox", "stack in infra/environments/live.toml"))
 
+    def test_a_deploy_does_not_leave_a_restored_table_unasked(self):
+        for present, in_file, expected in [
+            ("restored", "restored", []),
+            ("", "restored", [("warning", "RestoredEnquiriesTable (now '', then 'restored')")]),
+            ("restored", "", [("error", "uses the restored table restored", 'RestoredEnquiriesTable = "restored" in infra/')]),
+            ("restored", "another", [("error", "uses the restored table restored")]),
+        ]:
+            with self.subTest(present=present, in_file=in_file):
+                chosen = settings_of("live", **self.ready, RestoredEnquiriesTable=in_file)
+                stack = {**chosen.parameters, "RestoredEnquiriesTable": present}
+                self.assert_found(self.found(chosen, role=ROLE, stack=stack), *expected)
+
+    def test_what_a_deploy_would_undo_is_named(self):
+        chosen = settings_of("live", **self.ready)
+        stack = {**chosen.parameters, "RateLimit": "30", "MailConcurrency": "9", "Version": "ba9876543210", "Gone": "1"}
+        del stack["RetentionDays"]  # as before the template knew of it
+        found = self.found(chosen, role=ROLE, stack=stack)
+        self.assert_found(found, ("warning", "RateLimit (now '30', then '60')", "MailConcurrency (now '9', then '2')", "by hand"))
+        for key in ("Version", "Gone", "RetentionDays"):
+            self.assertNotIn(key, found[0])
+
+    def test_alarms_of_live_reach_somebody(self):
+        arn = "arn:aws:sns:eu-west-2:123456789012:credicorp-public-live-alarms"
+        parts = ("reach nobody", "sns create-topic --name credicorp-public-live-alarms", f"sns subscribe --topic-arn {arn}", f'"{arn}"')
+        nobody = settings_of("live", **self.ready, AlarmTopicArn="")
+        self.assert_found(self.found(nobody, role=ROLE), ("error", *parts))
+        self.assert_found(self.found(nobody, role=ROLE, stack={}), ("warning", *parts))
+        self.assert_found(self.found(settings_of("sandbox", **self.ready, AlarmTopicArn=""), role=ROLE))
+        for environment in settings.ENVIRONMENTS:
+            elsewhere = settings_of(environment, **self.ready, AlarmTopicArn="arn:aws:sns:eu-west-1:123456789012:alarms")
+            self.assert_found(self.found(elsewhere, role=ROLE, stack={}), ("error", "their own region only, eu-west-2"))
+
+    def test_what_a_rollback_left_of_live_is_protected(self):
+        own = {"EnquiriesTable": "e-1", "RateCountersTable": "r-1"}
+        unprotect = "dynamodb update-table --table-name {} --no-deletion-protection-enabled"
+        for state in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED"):
+            with self.subTest(state):
+                (found,) = self.found(settings_of("live", **self.ready), role=ROLE, stack={}, state=state, own=own)
+                places = [found.index(part) for part in (unprotect.format("e-1"), unprotect.format("r-1"), "delete-stack")]
+                self.assertEqual(places, sorted(places))
+        for environment, state in [("sandbox", "ROLLBACK_FAILED"), ("live", "DELETE_FAILED")]:
+            with self.subTest(state):
+                (found,) = self.found(settings_of(environment, **self.ready), role=ROLE, stack={}, state=state, own=own)
+                self.assertNotIn("update-table", found)
+
     def test_the_role_for_access_logs(self):
         existing = settings_of("live", **self.ready)
         create = settings_of("live", **{**self.ready, "ApiGatewayLogRole": "create"})
@@ -412,11 +483,17 @@ class TheSmokeTest(unittest.TestCase):
         with self.assertRaisesRegex(Failed, "refused its mail for good"):
             smoke_test.judge_mail(item("failed", recorded, {"event": "failed", "cause": "MessageRejected"}), print_nothing)
 
-    def test_the_enquiry_is_removed_whatever_came_of_the_test_and_no_other_can_be(self):
+    @contextlib.contextmanager
+    def without_a_replay(self):
+        """A table, and an API whose second answer is no replay."""
         dynamodb = boto3.client("dynamodb", region_name="eu-west-2", aws_access_key_id="test", aws_secret_access_key="test")
-        answers = [Answer(201, {**self.created.headers}, self.created.body)] * 2  # the second is no replay
+        answers = [Answer(201, {**self.created.headers}, self.created.body)] * 2
         without_http = {"check_preflight": print_nothing, "check_wrong_path": print_nothing, "call": lambda *_: answers.pop()}
         with Stubber(dynamodb) as stubber, patched(smoke_test, **without_http):
+            yield dynamodb, stubber
+
+    def test_the_enquiry_is_removed_whatever_came_of_the_test_and_no_other_can_be(self):
+        with self.without_a_replay() as (dynamodb, stubber):
             expected = {
                 "TableName": "table",
                 "Key": {"id": {"S": "enq_9F3K2P"}},
@@ -427,6 +504,12 @@ class TheSmokeTest(unittest.TestCase):
             with self.assertRaisesRegex(Failed, "not replayed"):
                 smoke_test.run(self.stack, dynamodb, print_nothing)
             stubber.assert_no_pending_responses()
+
+    def test_a_removal_that_fails_hides_nothing(self):
+        with self.without_a_replay() as (dynamodb, stubber):
+            stubber.add_client_error("delete_item", "AccessDeniedException")
+            with self.assertRaisesRegex(Failed, r"(?s)not replayed.*enq_9F3K2P could not be removed.*AccessDenied"):
+                smoke_test.run(self.stack, dynamodb, print_nothing)
 
 
 def print_nothing(*_) -> None:

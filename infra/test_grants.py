@@ -46,7 +46,6 @@ ARNS_BY_NAME = {
     "AWS::DynamoDB::Table": "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${%s}",
 }
 
-FUNCTIONS = ("AWS::Serverless::Function", "AWS::Lambda::Function")
 # What would have the Lambda service, or SAM, do more with a role, or give it more, than this knows of.
 UNKNOWN_OF_FUNCTIONS = (
     "DeadLetterConfig", "DeadLetterQueue", "EventInvokeConfig", "Events", "FileSystemConfigs", "KmsKeyArn", "Policies",
@@ -57,21 +56,19 @@ KNOWN_OF_ROLES = {"AssumeRolePolicyDocument", "Description", "Path", "Policies",
 Grant = tuple[str, str, str]  # action, resource, condition
 
 
-class Template:
+# Whose calls a source file holds: those to a table, or to a service of which all is asked in one place.
+PLACES = {
+    "shared/storage/src/enquiries.rs": "EnquiriesTable",
+    "shared/storage/src/notifications.rs": "EnquiriesTable",
+    "shared/storage/src/idempotency.rs": "IdempotencyTable",
+    "shared/storage/src/rate_counters.rs": "RateCountersTable",
+    "shared/notify/src/queue.rs": "sqs",
+    "shared/notify/src/sender.rs": "ses",
+}
+
+
+class Template(templates.Template):
     """A template, and what its parts are called in policies."""
-
-    def __init__(self, text: str) -> None:
-        content = templates.load(text)
-        self.resources: dict = content["Resources"]
-        self._conditions: dict = content.get("Conditions", {})
-        self._of_every_function: dict = content.get("Globals", {}).get("Function", {})
-
-    def of_type(self, *types: str) -> dict[str, dict]:
-        """The properties of all resources of these types."""
-        return {name: part.get("Properties", {}) for name, part in self.resources.items() if part["Type"] in types}
-
-    def functions(self) -> dict[str, dict]:
-        return {name: {**self._of_every_function, **own} for name, own in self.of_type(*FUNCTIONS).items()}
 
     def arn(self, resource: str) -> str:
         """How a policy names a resource, given as "EnquiriesTable" or "EnquiriesTable/index/mail-due"."""
@@ -114,7 +111,7 @@ class Template:
 
     def _stands_for(self, condition: str, made: str, parameter: str) -> bool:
         """Whether a parameter names what is there already where the stack does not make it."""
-        depends_on = self._conditions.get(condition, {}).get("!Equals", [None])[0]
+        depends_on = self.parsed.get("Conditions", {}).get(condition, {}).get("!Equals", [None])[0]
         return self.resources.get(made, {}).get("Condition") == condition and depends_on == {"!Ref": parameter}
 
 
@@ -124,6 +121,9 @@ def problems(template: Template, recorded: dict[str, list[str]]) -> list[str]:
     found = [f"{name} was recorded and is no function of the template." for name in sorted(recorded.keys() - functions.keys())]
     for other in template.of_type("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy", "AWS::IAM::UserPolicy"):
         found.append(f"{other} may give a role what nobody sees there: put it into the role.")
+    for name, part in template.resources.items():
+        if part["Type"] == "AWS::Serverless::Connector" or "Connectors" in part:
+            found.append(f"{name} has SAM give a role what nobody sees there: put it into the role.")
     roles: dict[str, str] = {}
     for function, properties in functions.items():
         role = template.named_by(properties.get("Role"), "AWS::IAM::Role")
@@ -198,11 +198,11 @@ def _needed_by_lambda(template: Template, function: str) -> Iterator[Grant]:
     logs = properties.get("LoggingConfig", {}).get("LogGroup")
     yield from grants(["logs:CreateLogStream", "logs:PutLogEvents"], logs, "AWS::Logs::LogGroup", "log group")
     for mapping in template.of_type("AWS::Lambda::EventSourceMapping").values():
-        if template.named_by(mapping["FunctionName"], *FUNCTIONS) == function:
+        if template.named_by(mapping["FunctionName"], *templates.FUNCTIONS) == function:
             actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
             yield from grants(actions, mapping.get("EventSourceArn"), "AWS::SQS::Queue", "event source")
     for config in template.of_type("AWS::Lambda::EventInvokeConfig").values():
-        if template.named_by(config["FunctionName"], *FUNCTIONS) == function:
+        if template.named_by(config["FunctionName"], *templates.FUNCTIONS) == function:
             for what, destination in config.get("DestinationConfig", {}).items():
                 yield from grants(["sqs:SendMessage"], destination["Destination"], "AWS::SQS::Queue", what)
 
@@ -213,6 +213,32 @@ def _trusted(role: dict) -> str | None:
         case [{"Effect": "Allow", "Principal": {"Service": str(service), **more}, "Action": "sts:AssumeRole"}] if not more:
             return service
     return None
+
+
+def calls_in(sources: dict[str, str]) -> set[tuple[str, str]]:
+    """Where the code of each file calls, and what: (place, operation). A file of no known place is its own."""
+    services = re.findall(r"^aws-sdk-(\w+)", (ROOT / "Cargo.toml").read_text(), re.M)
+    models = [get_session().get_service_model(service) for service in services]
+    operations = {xform_name(name): name for model in models for name in model.operation_names}
+    found = set()
+    for path, code in sources.items():
+        calls = {operations[call] for call in re.findall(r"\.\s*(\w+)\(\)", code) if call in operations}
+        # Its items say which tables it is about, and each file builds those of its own.
+        calls -= {"TransactWriteItems"}
+        calls |= {f"TransactWriteItems.{kind}" for kind in re.findall(r"\b(Put|Update|Delete|ConditionCheck)::builder\(", code)}
+        found |= {(PLACES.get(path, path), call) for call in calls}
+    return found
+
+
+def calls_recorded(recorded: dict[str, list[str]]) -> set[tuple[str, str]]:
+    """The same of the recording."""
+    found = set()
+    for call in (call for calls in recorded.values() for call in calls):
+        service, operation, resource = re.split("[: ]", call)[:3]
+        table = resource.split("/")[0]
+        is_item = operation.startswith("TransactWriteItems.")
+        found.add((table if table in PLACES.values() else service, operation if is_item else operation.split(".")[0]))
+    return found
 
 
 def _condition(condition: dict | None) -> str:
@@ -233,15 +259,27 @@ class Grants(unittest.TestCase):
 
     def test_every_operation_in_the_code_was_recorded(self):
         """What no end-to-end test drives would be missing from the recording, and from the comparison."""
-        services = re.findall(r"^aws-sdk-(\w+)", (ROOT / "Cargo.toml").read_text(), re.M)
-        models = [get_session().get_service_model(service) for service in services]
-        operations = {xform_name(name): name for model in models for name in model.operation_names}
-        sources = [*ROOT.glob("shared/*/src/**/*.rs"), *ROOT.glob("functions/*/src/**/*.rs")]
-        code = "\n".join(map(Path.read_text, sources))
-        in_code = {operations[call] for call in re.findall(r"\.\s*(\w+)\(\)", code) if call in operations}
-        calls = [call for calls in json.loads(RECORDED.read_text()).values() for call in calls]
-        recorded = {re.split("[:. ]", call)[1] for call in calls}
-        self.assertEqual(in_code, recorded, "The first set is in the code, the second was recorded.")
+        recorded = calls_recorded(json.loads(RECORDED.read_text()))
+        self.assertEqual(calls_in(sources()), recorded, "The first set is in the code, the second was recorded.")
+
+    def test_a_call_that_is_new_in_its_place_is_noticed_though_others_make_it_elsewhere(self):
+        recorded = calls_recorded(json.loads(RECORDED.read_text()))
+        for path, code, call in [
+            ("shared/storage/src/notifications.rs", "self.client.get_item().send()", ("EnquiriesTable", "GetItem")),
+            ("shared/storage/src/rate_counters.rs", "Put::builder()", ("RateCountersTable", "TransactWriteItems.Put")),
+            ("shared/notify/src/queue.rs", "self.client\n    .purge_queue()", ("sqs", "PurgeQueue")),
+            ("functions/send-notification/src/main.rs", "client.send_email()", ("functions/send-notification/src/main.rs", "SendEmail")),
+        ]:
+            with self.subTest(path):
+                changed = sources()
+                changed[path] += code
+                self.assertEqual(calls_in(changed) - recorded, {call})
+
+
+def sources() -> dict[str, str]:
+    """All code that runs in a function, by its path."""
+    paths = [*ROOT.glob("shared/*/src/**/*.rs"), *ROOT.glob("functions/*/src/**/*.rs")]
+    return {path.relative_to(ROOT).as_posix(): path.read_text() for path in paths}
 
 
 # Everything that the real one has, once.
@@ -377,6 +415,7 @@ class Checker(unittest.TestCase):
             ("Effect: Allow, Action: dynamodb", "Effect: Deny, Action: dynamodb", "Role has a statement"),
             ("Action: dynamodb:PutItem", "NotAction: dynamodb:PutItem, Action: []", "Role has a statement"),
             ("      Role: !GetAtt", "      Tracing: Active\n      Role: !GetAtt", "Mailer has Tracing"),
+            ("      Role: !GetAtt", "      Policies: [any]\n      Role: !GetAtt", "Mailer has Policies"),
             ("{ Runtime:", "{ VpcConfig: {}, Runtime:", "Mailer has VpcConfig"),
             ("!Ref Logs", "any", "Mailer's log group is no AWS::Logs::LogGroup"),
             ("EventSourceArn: !GetAtt Queue.Arn", "EventSourceArn: any", "Mailer's event source is no AWS::SQS::Queue"),
@@ -396,6 +435,8 @@ class Checker(unittest.TestCase):
             (spare % "*assume" + twin % "!GetAtt Spare.Arn", ["Twin has no recorded calls", "Spare is no function's."]),
             (spare % gateway, []),
             ("\n  More: { Type: AWS::IAM::Policy }\n", ["More may give a role what nobody sees there"]),
+            ("\n  More: { Type: AWS::Serverless::Connector }\n", ["More has SAM give a role what nobody sees there"]),
+            ("\n  More: { Type: AWS::SQS::Queue, Connectors: { Any: {} } }\n", ["More has SAM give a role what nobody sees there"]),
         ]:
             with self.subTest(more):
                 self.assert_problems("\n  Role:\n", f"{more}  Role:\n", says, last=True)

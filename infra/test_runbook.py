@@ -1,11 +1,17 @@
 """Holds docs/runbook.md against the templates: who is woken by an alarm finds its section, and what that tells to run exists."""
 
 import re
+import shutil
+import subprocess
+import tomllib
 import unittest
 
 import templates
 
-RUNBOOK = (templates.CORE.parent.parent / "docs" / "runbook.md").read_text()
+DOCS = templates.CORE.parent.parent / "docs"
+RUNBOOK = (DOCS / "runbook.md").read_text()
+# Whatever sets $STACK for its commands.
+NAMING = {path.name: path.read_text() for path in (DOCS / "runbook.md", DOCS / "privacy.md", templates.INSIGHTS, templates.PERIMETER)}
 RESOURCES = templates.load(templates.CORE.read_text())["Resources"]
 PARTS = ("Alarms", "Means", "Look", "Do", "Over")
 
@@ -63,6 +69,25 @@ class Runbook(unittest.TestCase):
             self.assertTrue(named)
             for name in set(named) - {"NAME"}:
                 self.assertIn(name, known, word)
+
+    def test_the_stack_is_one_that_is_deployed(self):
+        files = [tomllib.loads(path.read_text()) for path in templates.CORE.with_name("environments").glob("*.toml")]
+        deployed = {(file["region"], file["stack"]) for file in files}
+        for name, text in NAMING.items():
+            [named] = re.findall(r"\bexport AWS_REGION=(\S+) STACK=(\S+)$", text, re.M)
+            self.assertIn(named, deployed, name)
+            # Everywhere else it is $STACK.
+            self.assertEqual(re.findall(r"\bcredicorp-public\b\S*", text), [named[1]], name)
+
+    def test_commands_parse(self):
+        bash = shutil.which("bash")
+        if not bash:
+            self.skipTest("needs bash")
+        for page in ("runbook.md", "privacy.md"):
+            for indent, block in re.findall(r"^( *)```\n(.*?)^\1```$", NAMING[page], re.M | re.S):
+                script = re.sub(f"^{indent}", "", block, flags=re.M)
+                parsed = subprocess.run([bash, "-n"], input=script, text=True, capture_output=True, check=False)
+                self.assertEqual((parsed.returncode, parsed.stderr), (0, ""), f"{page}:\n{script}")
 
     def test_links_lead_somewhere(self):
         headings = {re.sub(r"[^a-z -]", "", heading.lower()).replace(" ", "-") for heading in re.findall(r"^#+ (.+)$", RUNBOOK, re.M)}
