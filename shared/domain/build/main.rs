@@ -2,6 +2,8 @@
 #![expect(clippy::print_stdout, reason = "this is how a build script speaks to cargo")]
 
 mod bank_holidays;
+#[path = "../src/limits.rs"]
+mod limits;
 mod registry;
 mod wrong;
 
@@ -21,6 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("bank-holidays.toml", "bank_holidays.rs", bank_holidays::compile),
     ];
     println!("cargo::rerun-if-changed=build");
+    println!("cargo::rerun-if-changed=src/limits.rs");
     for (source, target, compile) in compiled {
         println!("cargo::rerun-if-changed={source}");
         match compile(&fs::read_to_string(source)?) {

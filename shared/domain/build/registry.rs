@@ -8,12 +8,9 @@ use regex_lite::Regex;
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::limits::{MAX_FIELD_NAME_BYTES, MAX_FIELDS_BYTES, MAX_FORM_BYTES};
 use crate::wrong::Wrong;
 
-/// What the contract takes at most (`invalid_form`, `invalid_field_name`, `fields_too_large`).
-const MAX_FORM_BYTES: usize = 64;
-const MAX_FIELD_NAME_BYTES: usize = 128;
-const MAX_FIELDS_BYTES: usize = 16_384;
 const SEVERITIES: [&str; 3] = ["sev1", "sev2", "sev3"];
 
 #[derive(Deserialize)]

@@ -6,15 +6,12 @@ use std::fmt;
 use crate::email_address::EmailAddress;
 use crate::forms::FormRules;
 use crate::json::Json;
+use crate::limits::{MAX_FIELD_NAME_BYTES, MAX_FIELDS_BYTES};
 use crate::redaction::{CredentialKind, Redacted, Redaction, redact, redact_value};
 use crate::violation::{Violation, ViolationCode};
 
 /// The most keys that `fields` may have (contract, `too_many_fields`).
 pub(crate) const MAX_FIELDS: usize = 60;
-/// The largest `fields` as compact UTF-8 JSON, in bytes (contract, `fields_too_large`).
-pub(crate) const MAX_FIELDS_BYTES: usize = 16_384;
-/// The longest name of a field, in bytes of UTF-8 (contract, `invalid_field_name`).
-pub(crate) const MAX_FIELD_NAME_BYTES: usize = 128;
 
 /// The answers of a form: names and values in the order sent, each character and each digit kept.
 #[derive(Clone, PartialEq, Eq)]
@@ -105,32 +102,35 @@ impl Fields {
 
     /// Removes the credentials that somebody pasted into the fields, names included, and says what was removed.
     pub(crate) fn redact(&mut self) -> Vec<Redaction> {
-        let names = self.redact_names();
-        let mut redactions = Vec::new();
-        for ((name, value), (sent_name, in_name)) in self.0.iter_mut().zip(names) {
-            let in_value = redact_value(&sent_name, value.as_text());
-            let kinds: Vec<_> =
-                in_name.into_iter().chain(in_value.iter().flat_map(|found| found.kinds.clone())).collect();
-            if let Some(Redacted { text, .. }) = in_value {
-                *value = FieldValue::Text(text);
-            }
-            redactions.extend(Redaction::of_field(name, &kinds));
-        }
-        redactions
+        // The values first: the name that was sent can be what makes one of them a secret.
+        let in_values = self.redact_values();
+        let in_names = self.redact_names();
+        let kinds = in_names.into_iter().zip(in_values).map(|(in_name, in_value)| [in_name, in_value].concat());
+        self.0.iter().zip(kinds).flat_map(|((name, _), kinds)| Redaction::of_field(name, &kinds)).collect()
     }
 
-    /// Removes the credentials from the names; gives the names that were sent, and what each held.
-    fn redact_names(&mut self) -> Vec<(String, Vec<CredentialKind>)> {
-        let mut names: Vec<_> = self.0.iter().map(|(name, _)| (name.clone(), Vec::new())).collect();
-        let redacted = names.iter().enumerate().filter_map(|(index, (name, _))| Some((index, redact(name)?)));
+    /// Removes the credentials from the values, and gives what each held.
+    fn redact_values(&mut self) -> Vec<Vec<CredentialKind>> {
+        let redact_one = |(name, value): &mut (String, FieldValue)| {
+            let Some(Redacted { text, kinds }) = redact_value(name, value.as_text()) else { return Vec::new() };
+            *value = FieldValue::Text(text);
+            kinds
+        };
+        self.0.iter_mut().map(redact_one).collect()
+    }
+
+    /// Removes the credentials from the names, and gives what each held.
+    fn redact_names(&mut self) -> Vec<Vec<CredentialKind>> {
+        let mut kinds = vec![Vec::new(); self.0.len()];
+        let redacted = self.0.iter().enumerate().filter_map(|(index, (name, _))| Some((index, redact(name)?)));
         let mut redacted: Vec<_> = redacted.collect();
         // Numbered in the order of what was sent, whatever the order of the fields: the fingerprint must not depend on that.
-        redacted.sort_by(|(one, _), (other, _)| names[*one].0.cmp(&names[*other].0));
-        for (index, Redacted { text, kinds }) in redacted {
-            self.0[index].0 = self.unlike_any_name(text);
-            names[index].1 = kinds;
+        redacted.sort_by(|(one, _), (other, _)| self.0[*one].0.cmp(&self.0[*other].0));
+        for (index, found) in redacted {
+            self.0[index].0 = self.unlike_any_name(found.text);
+            kinds[index] = found.kinds;
         }
-        names
+        kinds
     }
 
     /// The name, numbered if a field has it: two names may differ in nothing but what was removed.

@@ -12,6 +12,7 @@ mod first_response;
 mod forms;
 mod idempotency;
 pub mod json;
+mod limits;
 pub mod notification;
 mod pepper;
 mod random;

@@ -7,11 +7,9 @@ use crate::fields::Fields;
 use crate::first_response::Severity;
 use crate::forms::FormRules;
 use crate::json::Json;
+use crate::limits::MAX_FORM_BYTES;
 use crate::redaction::{Redaction, redact};
 use crate::violation::{Violation, ViolationCode};
-
-/// The longest form key, in bytes (contract, `invalid_form`).
-pub(crate) const MAX_FORM_BYTES: usize = 64;
 
 /// The key of a form: 1 to 64 of `[a-z0-9_-]`.
 #[derive(Clone, Debug, PartialEq, Eq)]

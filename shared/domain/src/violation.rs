@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::fields::{MAX_FIELD_NAME_BYTES, MAX_FIELDS, MAX_FIELDS_BYTES};
+use crate::fields::MAX_FIELDS;
+use crate::limits::{MAX_FIELD_NAME_BYTES, MAX_FIELDS_BYTES, MAX_FORM_BYTES};
 use crate::redaction::redact;
-use crate::submission::MAX_FORM_BYTES;
 
 /// The contract's code for one thing that is wrong with a submission; all of them are answered with 422.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,6 +2,8 @@
 
 #[path = "../build/bank_holidays.rs"]
 mod bank_holidays;
+#[path = "../src/limits.rs"]
+mod limits;
 #[path = "../build/registry.rs"]
 mod registry;
 #[path = "../build/wrong.rs"]
