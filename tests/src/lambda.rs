@@ -48,6 +48,8 @@ pub struct Instance {
     proxy: Proxy,
     events: mpsc::UnboundedSender<Value>,
     outcomes: mpsc::UnboundedReceiver<Outcome>,
+    /// How many events it has asked for.
+    asked: watch::Receiver<usize>,
     timeout: Duration,
     _runtime_api: Server,
 }
@@ -59,7 +61,7 @@ pub enum Outcome {
     Answered(Value),
     /// The function's error.
     Failed(Value),
-    /// The function was killed, ended by itself, or took longer than it may.
+    /// The function was killed, ended by itself, or took longer than it may, before it had answered.
     Died,
 }
 
@@ -141,7 +143,7 @@ impl Instance {
             function: function.clone(),
             next_event: Mutex::new(next_event),
             outcome,
-            asked: watch::Sender::new(false),
+            asked: watch::Sender::new(0),
         });
         let mut asked = api.asked.subscribe();
         let runtime_api = Server::start(move |request| {
@@ -153,30 +155,36 @@ impl Instance {
         let mut child = spawned.unwrap_or_else(|error| panic!("{} cannot be started: {error}", function.name));
         let ready = tokio::time::timeout(START_DEADLINE, async {
             tokio::select! {
-                ready = asked.wait_for(|asked| *asked) => ready.is_ok(),
+                ready = asked.wait_for(|asked| *asked == 1) => ready.is_ok(),
                 _ = child.wait() => false,
             }
         });
         assert_eq!(ready.await, Ok(true), "{} does not start", function.name);
         let proxy = proxy.clone();
-        Self { child, proxy, events, outcomes, timeout: function.timeout, _runtime_api: runtime_api }
+        Self { child, proxy, events, outcomes, asked, timeout: function.timeout, _runtime_api: runtime_api }
     }
 
-    /// Gives the function an event. Whatever it then asks of AWS must have been recorded.
+    /// Gives the function an event, and waits until it asks for the next one: it may have something left to do when it has
+    /// answered. Whatever it asks of AWS must have been recorded.
     pub async fn invoke(&mut self, event: &Value) -> Outcome {
+        let asked_before = *self.asked.borrow();
         self.events.send(event.clone()).expect("the Runtime API serves");
-        let came = tokio::select! {
-            outcome = self.outcomes.recv() => outcome,
-            () = self.proxy.kills() => None,
-            _ = self.child.wait() => None,
-            () = tokio::time::sleep(self.timeout) => None,
+        let mut outcome = None;
+        let done = async {
+            outcome = self.outcomes.recv().await;
+            self.asked.wait_for(|asked| *asked > asked_before).await.is_ok()
+        };
+        let lives = tokio::select! {
+            lives = done => lives,
+            () = self.proxy.kills() => false,
+            _ = self.child.wait() => false,
+            () = tokio::time::sleep(self.timeout) => false,
         };
         assert_among_recorded(&self.proxy.asked());
-        if let Some(outcome) = came {
-            return outcome;
+        if !lives {
+            self.child.kill().await.expect("a child can be killed");
         }
-        self.child.kill().await.expect("a child can be killed");
-        Outcome::Died
+        outcome.unwrap_or(Outcome::Died)
     }
 }
 
@@ -184,7 +192,7 @@ struct RuntimeApi {
     function: Function,
     next_event: Mutex<mpsc::UnboundedReceiver<Value>>,
     outcome: mpsc::UnboundedSender<Outcome>,
-    asked: watch::Sender<bool>,
+    asked: watch::Sender<usize>,
 }
 
 impl RuntimeApi {
@@ -201,7 +209,7 @@ impl RuntimeApi {
     }
 
     async fn next(&self) -> Option<Response> {
-        self.asked.send_replace(true);
+        self.asked.send_modify(|asked| *asked += 1);
         let event = self.next_event.lock().await.recv().await?;
         let mut response = http::json(200, event.to_string());
         let deadline = (now_since_epoch() + self.function.timeout).as_millis();

@@ -1,11 +1,11 @@
-//! `POST /public/v1/enquiries`: records what a form says, once, and announces it to its department.
+//! `POST /public/v1/enquiries`: records what a form says, once, and once it has answered, announces it to its department.
 
 mod config;
 
 use std::time::Duration;
 
 use aws_types::SdkConfig;
-use domain::{Enquiry, EnquiryId, Environment};
+use domain::{Enquiry, EnquiryId, Environment, RequestId};
 use jiff::Timestamp;
 use notify::NotificationQueue;
 use ring::{Call, Created, Event, Problem, Response, Ring};
@@ -26,7 +26,7 @@ pub struct State {
     warm_up_budget: Duration,
 }
 
-/// Records the submission that `call` carries, and announces it.
+/// Records the submission that `call` carries.
 ///
 /// # Errors
 /// What the contract lists for this route, save what the ring itself answers.
@@ -37,10 +37,7 @@ pub async fn create_enquiry(state: &State, call: &Call) -> Result<Created, Probl
     let submission = call.submission(&body)?;
     let enquiry = Enquiry::received(submission, call.now, call.request_id.clone(), state.environment);
     match call.in_time(state.enquiries.record(&enquiry, key.as_ref())).await? {
-        Recorded::New(id) => {
-            state.announce(&id, call).await;
-            Ok(Created::new(id))
-        }
+        Recorded::New(id) => Ok(Created::new(id)),
         Recorded::Replayed(id) => Ok(Created::replayed(id)),
         Recorded::KeyReused => Err(Problem::IdempotencyKeyReused),
         Recorded::InProgress => Err(Problem::IdempotencyRequestInProgress),
@@ -80,25 +77,36 @@ impl State {
     /// Opens the connections while Lambda still gives a full core, so that the first caller does not wait for it. Whether
     /// it succeeds does not matter.
     pub async fn warm_up(&self) {
+        if self.warm_up_budget.is_zero() {
+            return;
+        }
         let warm_up = async { tokio::join!(self.counters.warm_up(), self.queue.warm_up()) };
         let _ = tokio::time::timeout(self.warm_up_budget, warm_up).await;
     }
 
-    /// Answers one event; `clock` serves where the event has no time of its own.
-    pub async fn answer(&self, event: Event, clock: Timestamp) -> Response {
+    /// Answers one event; `clock` serves where the event has no time of its own. What is left to do then is to announce the
+    /// enquiry, if it is new: the caller need not wait for it, since the record knows that its mail is due.
+    pub async fn answer(&self, event: Event, clock: Timestamp) -> (Response, impl Future<Output = ()>) {
+        let mut recorded = None;
         let count = async |client: &_, now, limit| self.counters.count(client, now, limit).await;
-        self.ring.answer(event, clock, count, async |call: &Call| create_enquiry(self, call).await).await
+        let handle = async |call: &Call| {
+            let created = create_enquiry(self, call).await?;
+            recorded = created.new_id().map(|id| (id.clone(), call.request_id.clone()));
+            Ok(created)
+        };
+        let response = self.ring.answer(event, clock, count, handle).await;
+        (response, self.announce(recorded))
     }
 
-    /// Best effort: the record knows that its mail is due, so a message that is lost only delays it. Not even a panic may
-    /// turn the answer into another: the enquiry is recorded.
-    async fn announce(&self, id: &EnquiryId, call: &Call) {
-        let cause = match ring::guarded(self.queue.announce(id)).await {
+    /// Best effort: a message that is lost only delays the mail. Not even a panic may come of it, or the environment dies.
+    async fn announce(&self, recorded: Option<(EnquiryId, RequestId)>) {
+        let Some((id, request_id)) = recorded else { return };
+        let cause = match ring::guarded(self.queue.announce(&id)).await {
             Ok(Ok(())) => return,
             Ok(Err(error)) => error.to_string(),
             Err(panicked) => panicked.to_string(),
         };
-        let (request_id, enquiry_id) = (call.request_id.as_str(), id.as_str());
+        let (request_id, enquiry_id) = (request_id.as_str(), id.as_str());
         tracing::warn!(event = "enqueue_failed", request_id, enquiry_id, cause);
     }
 }

@@ -16,5 +16,5 @@ async fn main() -> anyhow::Result<()> {
     state.warm_up().await;
     create_enquiry::warn_of_ending_bank_holidays(Timestamp::now());
     let answer = async |event| Ok(state.answer(event, Timestamp::now()).await);
-    runtime::serve(|event, _deadline| answer(event)).await.map_err(Error::from_boxed)
+    runtime::serve_then(|event, _deadline| answer(event)).await.map_err(Error::from_boxed)
 }

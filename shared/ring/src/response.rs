@@ -106,6 +106,12 @@ impl Created {
     pub fn replayed(id: EnquiryId) -> Self {
         Self { id, replayed: true }
     }
+
+    /// The enquiry's id, if this very call recorded it.
+    #[must_use]
+    pub fn new_id(&self) -> Option<&EnquiryId> {
+        (!self.replayed).then_some(&self.id)
+    }
 }
 
 /// Puts answers into the envelope.

@@ -11,5 +11,5 @@ mod variables;
 
 pub use logs::{InvalidVersion, Version, json_lines, write_logs_as_json};
 pub use sdk::{SdkSetupError, sdk_config};
-pub use serve::serve;
+pub use serve::{serve, serve_then};
 pub use variables::{VariableError, Variables};

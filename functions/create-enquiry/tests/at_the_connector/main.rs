@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use connector::{Answer, Aws, Lines, default_answer, dynamodb_error};
 use create_enquiry::{Config, State};
 use jiff::Timestamp;
+use ring::Response;
 use runtime::{Variables, Version};
 use serde_json::{Value, json};
 use tracing::subscriber::DefaultGuard;
@@ -62,18 +63,29 @@ impl App {
         Self { state: State::new(Config::from_variables(&variables).unwrap(), &sdk), aws, log, _logging: logging }
     }
 
+    /// Has an event answered, and what is left then done.
     async fn send(&self, event: Value) -> Reply {
-        let response = self.state.answer(serde_json::from_value(event).unwrap(), Timestamp::UNIX_EPOCH).await;
+        let (reply, left) = self.answer(event).await;
+        left.await;
+        reply
+    }
+
+    async fn answer(&self, event: Value) -> (Reply, impl Future<Output = ()>) {
+        let (response, left) = self.state.answer(serde_json::from_value(event).unwrap(), Timestamp::UNIX_EPOCH).await;
+        (Reply::of(response), left)
+    }
+}
+
+impl Reply {
+    fn of(response: Response) -> Self {
         let response = serde_json::to_value(response).unwrap();
-        Reply {
+        Self {
             status: response["statusCode"].as_u64().unwrap(),
             headers: response["headers"].clone(),
             body: serde_json::from_str(response["body"].as_str().unwrap()).unwrap(),
         }
     }
-}
 
-impl Reply {
     #[track_caller]
     fn check(&self, status: u64, code: &str) {
         assert_eq!((self.status, self.code()), (status, code), "{}", self.body);
@@ -209,6 +221,13 @@ mod calls {
         app.send(without_key()).await.check(201, "new");
     }
 
+    #[tokio::test]
+    async fn a_warm_up_of_no_time_opens_nothing() {
+        let app = App::with(&[("WARM_UP_TIMEOUT_MS", "0")]);
+        app.state.warm_up().await;
+        assert!(app.aws.operations().is_empty());
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_warm_up_takes_a_second_at_most() {
         let app = App::with(&[("ATTEMPT_TIMEOUT_MS", "60000"), ("OPERATION_TIMEOUT_MS", "60000")]);
@@ -256,7 +275,8 @@ mod calls {
     async fn a_v2_event_is_answered_with_the_key_that_its_gateway_insists_on() {
         for (event, cookies) in [("http-v2-contact-us", Some(json!([]))), ("rest-v1-contact-us", None)] {
             let event = serde_json::from_value(sample(event)).unwrap();
-            let response = App::new().state.answer(event, Timestamp::UNIX_EPOCH).await;
+            let app = App::new();
+            let (response, _left) = app.state.answer(event, Timestamp::UNIX_EPOCH).await;
             assert_eq!(serde_json::to_value(response).unwrap().get("cookies"), cookies.as_ref());
         }
     }
@@ -579,6 +599,23 @@ mod faults {
             app.send(without_key()).await.check(429, "rate_limited");
             app.send(without_key()).await.check(201, "new");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_does_not_wait_for_the_queue() {
+        let app = App::new();
+        app.aws.answers(
+            "SendMessage",
+            [Answer::Slow(Duration::from_millis(100), Box::new(default_answer("SendMessage")))],
+        );
+        let started = tokio::time::Instant::now();
+        let (reply, left) = app.answer(without_key()).await;
+        reply.check(201, "new");
+        assert_eq!(app.aws.operations(), ["UpdateItem", "PutItem"]);
+        assert_eq!(started.elapsed(), Duration::ZERO);
+        left.await;
+        assert_eq!(app.aws.operations(), ["UpdateItem", "PutItem", "SendMessage"]);
+        assert_eq!(started.elapsed(), Duration::from_millis(100), "and the environment lives until it is done");
     }
 
     #[tokio::test(start_paused = true)]
