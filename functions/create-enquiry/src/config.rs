@@ -32,7 +32,7 @@ pub struct Config {
     pub enqueue_budget: Duration,
     /// `HANDLER_DEADLINE_MS`: how long a call may take before it is answered with 503, by default 5,000.
     pub deadline: Duration,
-    /// `WARM_UP_TIMEOUT_MS`: how long start-up waits for connections, by default 1,000.
+    /// `WARM_UP_TIMEOUT_MS`: how long start-up waits for connections, by default 1,000. With 0 it opens none.
     pub warm_up_budget: Duration,
 }
 
@@ -54,7 +54,7 @@ impl Config {
             doc_url_base: variables.required("DOC_URL_BASE")?,
             enqueue_budget: variables.milliseconds_or("ENQUEUE_TIMEOUT_MS", Duration::from_millis(300))?,
             deadline: variables.milliseconds_or("HANDLER_DEADLINE_MS", Duration::from_secs(5))?,
-            warm_up_budget: variables.milliseconds_or("WARM_UP_TIMEOUT_MS", Duration::from_secs(1))?,
+            warm_up_budget: Duration::from_millis(variables.optional("WARM_UP_TIMEOUT_MS")?.unwrap_or(1_000)),
         })
     }
 }

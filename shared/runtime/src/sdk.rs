@@ -1,6 +1,7 @@
 //! The AWS SDK's configuration, built without looking anything up: `aws-config` would ask files and services at start-up
 //! for what Lambda puts into the environment.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
@@ -15,6 +16,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 use aws_types::sdk_config::{SharedHttpClient, StalledStreamProtectionConfig};
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
@@ -26,6 +28,7 @@ const FIRST_RETRY_AFTER: Duration = Duration::from_millis(50);
 /// meanwhile costs a failed attempt: SQS and DynamoDB keep theirs for about a minute.
 const POOL_IDLE: Duration = Duration::from_secs(50);
 const ATTEMPTS: u32 = 3;
+const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 
 /// The SDK cannot be configured.
 #[derive(Debug, thiserror::Error)]
@@ -44,14 +47,15 @@ pub enum SdkSetupError {
 }
 
 /// The configuration that all clients of a function share, their connections with it: region and credentials from
-/// Lambda's own variables, and `AWS_ENDPOINT_URL` for a local AWS. How long calls may take is ours to say, in milliseconds:
+/// Lambda's own variables, and `AWS_ENDPOINT_URL`, or `AWS_ENDPOINT_URL_DYNAMODB` and its like for one service alone, for another
+/// AWS than the region's. How long calls may take is ours to say, in milliseconds:
 /// `CONNECT_TIMEOUT_MS` for a connection (1,000), `ATTEMPT_TIMEOUT_MS` for one attempt (800), `OPERATION_TIMEOUT_MS` for a
 /// call with all of its attempts (2,000).
 ///
 /// # Errors
 /// When a variable is missing or bad, or the root certificates are.
 pub fn sdk_config(variables: &Variables) -> Result<SdkConfig, SdkSetupError> {
-    let endpoint: Option<String> = variables.optional("AWS_ENDPOINT_URL")?;
+    let endpoint: Option<String> = variables.optional(ENDPOINT)?;
     let credentials = Credentials::new(
         variables.required::<String>("AWS_ACCESS_KEY_ID")?,
         variables.required::<String>("AWS_SECRET_ACCESS_KEY")?,
@@ -74,9 +78,21 @@ pub fn sdk_config(variables: &Variables) -> Result<SdkConfig, SdkSetupError> {
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(FIRST_RETRY_AFTER))
         .timeout_config(timeouts)
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .service_config(ServiceEndpoints(variables.beginning_with(ENDPOINT)));
     config.set_endpoint_url(endpoint);
     Ok(config.build())
+}
+
+/// One service's own endpoint (AWS SDKs and Tools Reference Guide, "Service-specific endpoints").
+#[derive(Debug)]
+struct ServiceEndpoints(HashMap<String, String>);
+
+impl LoadServiceConfig for ServiceEndpoints {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        let service = key.service_id().replace(' ', "_").to_uppercase();
+        self.0.get(&format!("{}_{service}", key.env())).cloned()
+    }
 }
 
 fn plain_http_client() -> SharedHttpClient {
@@ -141,5 +157,17 @@ mod tests {
     fn a_local_aws_is_an_endpoint() {
         let config = sdk_config(&Variables::from_iter(LAMBDA)).unwrap();
         assert_eq!(config.endpoint_url(), Some("http://127.0.0.1:4566"));
+    }
+
+    #[test]
+    fn a_service_may_have_an_endpoint_of_its_own() {
+        let variables = LAMBDA.into_iter().chain([("AWS_ENDPOINT_URL_SESV2", "http://127.0.0.1:1")]).collect();
+        let config = sdk_config(&variables).unwrap();
+        let endpoint_of = |service: &str| {
+            let key = ServiceConfigKey::builder().service_id(service).env(ENDPOINT).profile("endpoint_url").build();
+            config.service_config().unwrap().load_config(key.unwrap())
+        };
+        assert_eq!(endpoint_of("SESv2").as_deref(), Some("http://127.0.0.1:1"));
+        assert_eq!(endpoint_of("DynamoDB"), None);
     }
 }

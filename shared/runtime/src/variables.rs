@@ -57,6 +57,12 @@ impl Variables {
         text.parse().map(Some).map_err(|error: T::Err| VariableError::Bad { name, reason: error.to_string() })
     }
 
+    /// Those whose names begin so and that are set.
+    pub(crate) fn beginning_with(&self, prefix: &str) -> HashMap<String, String> {
+        let set = self.0.iter().filter(|(name, value)| name.starts_with(prefix) && !value.is_empty());
+        set.map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
     /// The variable as a number of milliseconds, at least 1, or `default`.
     ///
     /// # Errors
