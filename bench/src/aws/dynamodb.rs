@@ -1,0 +1,137 @@
+//! DynamoDB's tables, in as much of the protocol as functions and peers use: items that are put once, counters up to a limit,
+//! attributes that are set.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value, json};
+
+use super::{ENQUIRIES_TABLE, IDEMPOTENCY_TABLE, RATE_COUNTERS_TABLE};
+
+const ERRORS: &str = "com.amazonaws.dynamodb.v20120810#";
+
+#[derive(Default)]
+pub(super) struct Tables(HashMap<(String, String), Map<String, Value>>);
+
+impl Tables {
+    /// Tables with this one item, if there is one.
+    pub(super) fn holding(table: &str, item: Option<&Value>) -> Self {
+        let mut tables = Self::default();
+        if let Some(item) = item {
+            tables.put(&json!({ "TableName": table, "Item": item }));
+        }
+        tables
+    }
+
+    /// All items of a table.
+    pub(super) fn all(&self, table: &str) -> Vec<Value> {
+        let of_table = self.0.iter().filter(|((of, _), _)| of == table);
+        of_table.map(|(_, item)| Value::Object(item.clone())).collect()
+    }
+
+    /// Answers one call with a status and a body.
+    pub(super) fn answer(&mut self, operation: &str, asked: &Value) -> (u16, Value) {
+        match operation {
+            "GetItem" => (200, self.get(asked)),
+            "PutItem" => self.put(asked),
+            "TransactWriteItems" => self.transact(asked),
+            "UpdateItem" if asked["TableName"] == RATE_COUNTERS_TABLE => self.count(asked),
+            "UpdateItem" => (200, self.set(asked)),
+            "Query" => (200, self.due(asked)),
+            _ => error("UnknownOperationException", json!({})),
+        }
+    }
+
+    fn get(&self, asked: &Value) -> Value {
+        let item = key(asked, &asked["Key"]).and_then(|key| self.0.get(&key));
+        item.map_or_else(|| json!({}), |item| json!({ "Item": item }))
+    }
+
+    /// Every put of ours and of the peers is conditional on there being no such item.
+    fn put(&mut self, asked: &Value) -> (u16, Value) {
+        let Some(key) = key(asked, &asked["Item"]) else { return error("ValidationException", json!({})) };
+        if let Some(taken) = self.0.get(&key) {
+            return error("ConditionalCheckFailedException", json!({ "Item": taken }));
+        }
+        self.0.insert(key, asked["Item"].as_object().cloned().unwrap_or_default());
+        (200, json!({}))
+    }
+
+    fn transact(&mut self, asked: &Value) -> (u16, Value) {
+        let puts: Vec<_> = asked["TransactItems"].as_array().into_iter().flatten().map(|item| &item["Put"]).collect();
+        let taken = |put: &&Value| self.0.get(&key(put, &put["Item"])?);
+        if puts.iter().any(|put| taken(put).is_some()) {
+            let reason = |put| match taken(put) {
+                Some(item) => {
+                    json!({ "Code": "ConditionalCheckFailed", "Item": item, "Message": "The conditional request failed" })
+                }
+                None => json!({ "Code": "None" }),
+            };
+            let reasons: Vec<_> = puts.iter().map(reason).collect();
+            return error("TransactionCanceledException", json!({ "CancellationReasons": reasons }));
+        }
+        for put in puts {
+            self.put(put);
+        }
+        (200, json!({}))
+    }
+
+    /// `ADD hits :one` as long as `hits < :limit`.
+    fn count(&mut self, asked: &Value) -> (u16, Value) {
+        let Some(key) = key(asked, &asked["Key"]) else { return error("ValidationException", json!({})) };
+        let number = |value: &Value| value["N"].as_str().and_then(|digits| digits.parse::<u32>().ok());
+        let limit = number(&asked["ExpressionAttributeValues"][":limit"]).unwrap_or(u32::MAX);
+        let counter = self.0.entry(key).or_default();
+        let hits = counter.get("hits").and_then(number).unwrap_or_default();
+        if hits >= limit {
+            return error("ConditionalCheckFailedException", json!({}));
+        }
+        let hits = json!({ "N": (hits + 1).to_string() });
+        counter.insert("hits".to_owned(), hits.clone());
+        (200, json!({ "Attributes": { "hits": hits } }))
+    }
+
+    /// `SET a = :a, #b = :b`; other clauses, which our mailers use, are taken for done.
+    fn set(&mut self, asked: &Value) -> Value {
+        let Some(key) = key(asked, &asked["Key"]) else { return json!({}) };
+        let item = self.0.entry(key).or_default();
+        let expression = asked["UpdateExpression"].as_str().unwrap_or_default();
+        let assignments = expression.strip_prefix("SET ").unwrap_or_default().split(',');
+        for (name, value) in assignments.filter_map(|assignment| assignment.split_once('=')) {
+            let name = asked["ExpressionAttributeNames"][name.trim()].as_str().unwrap_or(name.trim());
+            let value = &asked["ExpressionAttributeValues"][value.split_whitespace().next().unwrap_or_default()];
+            if !value.is_null() {
+                item.insert(name.to_owned(), value.clone());
+            }
+        }
+        json!({ "Attributes": item })
+    }
+
+    /// The enquiries of one shard that are still to be mailed.
+    fn due(&self, asked: &Value) -> Value {
+        let shard = &asked["ExpressionAttributeValues"][":shard"];
+        let items = self
+            .0
+            .iter()
+            .filter(|((table, _), item)| table == ENQUIRIES_TABLE && item.get("mail_due_shard") == Some(shard));
+        let due: Vec<_> = items.map(|(_, item)| item).collect();
+        json!({ "Items": due, "Count": due.len(), "ScannedCount": due.len() })
+    }
+}
+
+/// Under what a table holds an item.
+fn key(asked: &Value, item: &Value) -> Option<(String, String)> {
+    let table = asked["TableName"].as_str()?;
+    let attribute = match table {
+        ENQUIRIES_TABLE => "id",
+        IDEMPOTENCY_TABLE => "key",
+        RATE_COUNTERS_TABLE => "client_window",
+        _ => return None,
+    };
+    Some((table.to_owned(), item[attribute]["S"].as_str()?.to_owned()))
+}
+
+fn error(code: &str, mut body: Value) -> (u16, Value) {
+    body["__type"] = json!(format!("{ERRORS}{code}"));
+    body["message"] = json!("The conditional request failed");
+    (400, body)
+}

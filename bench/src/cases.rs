@@ -1,0 +1,144 @@
+//! The contract's cases, which all that is compared has to pass: what is fast because it does less is no peer.
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::Bench;
+use crate::environment::{Environment, since_epoch};
+use crate::events::sample;
+use crate::subject::Subject;
+
+const CASES: &str = include_str!("../contract-cases.json");
+const BODY: &str = r#"{"form":"contact-us","dept":"support","fields":{"name":"Jordan Ellis","email":"jordan@example.com","consent":"yes"}}"#;
+
+/// Some requests of one client, one after the other.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    name: String,
+    requests: Vec<Request>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Request {
+    #[serde(default = "post")]
+    method: String,
+    /// Instead of, or besides, the one that says that the body is JSON; `null` leaves one out.
+    #[serde(default)]
+    headers: Map<String, Value>,
+    body: Option<String>,
+    body_base64: Option<String>,
+    json: Option<Value>,
+    /// A source address; by default one that no other case has.
+    client: Option<String>,
+    /// How often it is sent. Only the last answer is looked at.
+    #[serde(default = "once")]
+    times: u32,
+    expect: Expectation,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Expectation {
+    status: u16,
+    code: Option<String>,
+    /// Code and param of each, in their order.
+    violations: Option<Vec<String>>,
+    /// `null` is one that must not be there.
+    #[serde(default)]
+    headers: Map<String, Value>,
+    /// The request, counted from 0, whose answer had the same enquiry's id.
+    same_id_as: Option<usize>,
+    /// The JSON text that is recorded as the enquiry's fields.
+    stored_fields: Option<String>,
+}
+
+/// Has `subject` answer all cases, and says how many requests it has answered as it should.
+pub(crate) async fn pass(bench: &Bench, subject: &Subject) -> Result<usize> {
+    let cases: Vec<Case> = serde_json::from_str(CASES)?;
+    bench.aws.delay(std::time::Duration::ZERO);
+    bench.aws.hold(None);
+    let (mut environment, _) = Environment::start(subject.command(&bench.aws, &bench.certificates), None).await?;
+    let mut passed = 0;
+    for (number, case) in cases.iter().enumerate() {
+        let named = || format!("{}: {}", subject.name, case.name);
+        passed += answer(bench, &mut environment, case, number).await.with_context(named)?;
+    }
+    environment.end().await?;
+    Ok(passed)
+}
+
+async fn answer(bench: &Bench, environment: &mut Environment, case: &Case, number: usize) -> Result<usize> {
+    let mut ids = Vec::new();
+    for request in &case.requests {
+        let event = event(request, number)?;
+        for _ in 1..request.times {
+            environment.invoke(event.clone()).await?;
+        }
+        let answer = environment.invoke(event).await?.answer;
+        ids.push(check(bench, &request.expect, &answer, &ids).with_context(|| format!("it answered {answer}"))?);
+    }
+    Ok(ids.len())
+}
+
+/// Says which enquiry the answer is about.
+fn check(bench: &Bench, expected: &Expectation, answer: &Value, ids: &[Option<String>]) -> Result<Option<String>> {
+    let body: Value = serde_json::from_str(answer["body"].as_str().unwrap_or_default()).unwrap_or_default();
+    ensure!(answer["statusCode"] == expected.status, "not {}", expected.status);
+    ensure!(body["error"]["code"].as_str() == expected.code.as_deref(), "not the code {:?}", expected.code);
+    if let Some(violations) = &expected.violations {
+        let text = |member: &Value| member.as_str().unwrap_or_default().to_owned();
+        let named = |violation: &Value| text(&violation["code"]) + " " + &text(&violation["param"]);
+        let found: Vec<_> = body["error"]["violations"].as_array().into_iter().flatten().map(named).collect();
+        ensure!(&found == violations, "not the violations {violations:?}");
+    }
+    for (name, value) in &expected.headers {
+        ensure!(header(answer, name) == value.as_str(), "{name} is not {value}");
+    }
+    ensure!(header(answer, "x-credicorp-request-id") == body["meta"]["request_id"].as_str(), "two request ids");
+    let id = body["id"].as_str().map(str::to_owned);
+    if let Some(earlier) = expected.same_id_as {
+        ensure!(id.is_some() && ids.get(earlier) == Some(&id), "not the id of request {earlier}");
+    }
+    if let Some(fields) = &expected.stored_fields {
+        let enquiries = bench.aws.enquiries();
+        let stored =
+            enquiries.iter().find(|item| item["id"]["S"].as_str() == id.as_deref()).context("nothing is stored")?;
+        ensure!(stored["fields"]["S"] == **fields, "stored as {}", stored["fields"]["S"]);
+    }
+    Ok(id)
+}
+
+fn header<'answer>(answer: &'answer Value, name: &str) -> Option<&'answer str> {
+    let headers = answer["headers"].as_object()?;
+    headers.iter().find(|(sent, _)| sent.eq_ignore_ascii_case(name))?.1.as_str()
+}
+
+fn event(request: &Request, number: usize) -> Result<Value> {
+    let mut event = sample("rest-v1-contact-us")?;
+    let mut headers = Map::from_iter([("content-type".to_owned(), json!("application/json"))]);
+    headers.extend(request.headers.clone());
+    headers.retain(|_, value| !value.is_null());
+    event["multiValueHeaders"] = headers.iter().map(|(name, value)| (name.clone(), json!([value]))).collect();
+    event["headers"] = Value::Object(headers);
+    event["httpMethod"] = json!(request.method);
+    event["requestContext"]["httpMethod"] = json!(request.method);
+    event["requestContext"]["requestTimeEpoch"] = json!(since_epoch().as_millis());
+    let client = request.client.clone().unwrap_or_else(|| format!("198.18.0.{number}"));
+    event["requestContext"]["identity"]["sourceIp"] = json!(client);
+    event["isBase64Encoded"] = json!(request.body_base64.is_some());
+    let json = request.json.as_ref().map(Value::to_string);
+    event["body"] =
+        json!(request.body_base64.as_ref().or(request.body.as_ref()).or(json.as_ref()).map_or(BODY, String::as_str));
+    Ok(event)
+}
+
+fn post() -> String {
+    "POST".to_owned()
+}
+
+fn once() -> u32 {
+    1
+}

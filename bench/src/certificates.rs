@@ -1,0 +1,56 @@
+//! A certificate authority that lives as long as the run: a root, an intermediate and a leaf for `localhost`, as AWS's endpoints
+//! have them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Result;
+use pem::Pem;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
+/// What a server shows, and what a client needs to believe it.
+pub(crate) struct Certificates {
+    /// For the endpoints: HTTP/1.1 over TLS.
+    pub(crate) server: Arc<ServerConfig>,
+    /// A PEM file of Mozilla's roots, which a function finds in Amazon Linux, and ours. Reading it is part of a start.
+    pub(crate) roots: PathBuf,
+    /// A PEM file of our root alone, for a runtime that brings the others with it.
+    pub(crate) own_root: PathBuf,
+}
+
+impl Certificates {
+    /// Makes the chain, and writes the roots into `folder`.
+    pub(crate) fn issue(folder: &Path) -> Result<Self> {
+        let root = CertifiedIssuer::self_signed(authority("Bench Root"), KeyPair::generate()?)?;
+        let intermediate = CertifiedIssuer::signed_by(authority("Bench Intermediate"), KeyPair::generate()?, &root)?;
+        let leaf_key = KeyPair::generate()?;
+        let leaf = CertificateParams::new(["localhost".to_owned()])?.signed_by(&leaf_key, &intermediate)?;
+
+        let chain = vec![leaf.der().clone(), intermediate.der().clone()];
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(leaf_key.serialize_der()));
+        let mut server = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(chain, key)?;
+        server.alpn_protocols = vec![b"http/1.1".to_vec()];
+
+        let own_root = folder.join("own-root.pem");
+        fs::write(&own_root, root.pem())?;
+        let mozillas = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
+        let mozillas: Vec<_> = mozillas.map(|root| Pem::new("CERTIFICATE", root.to_vec())).collect();
+        let roots = folder.join("roots.pem");
+        fs::write(&roots, pem::encode_many(&mozillas) + &root.pem())?;
+        Ok(Self { server: Arc::new(server), roots, own_root })
+    }
+}
+
+fn authority(name: &str) -> CertificateParams {
+    let mut parameters = CertificateParams::default();
+    parameters.distinguished_name.push(DnType::CommonName, name);
+    parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    parameters
+}

@@ -1,0 +1,60 @@
+//! `make bench-check`: what a machine cannot change is held against committed ceilings.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+use crate::Bench;
+use crate::instructions;
+use crate::measure::{Life, live};
+use crate::subject::{CREATE_ENQUIRY, OTHER_FUNCTIONS, Subject};
+
+const CEILINGS: &str = include_str!("../ceilings.toml");
+/// How far a figure may pass its ceiling, in percent: what another libc or processor may add.
+const TOLERANCE: u64 = 3;
+
+/// The most that a function may take.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ceilings {
+    init_instructions: u64,
+    first_instructions: u64,
+    warm_instructions: u64,
+    connections: u64,
+    calls_waited_for: u64,
+    zip_bytes: u64,
+}
+
+/// Measures each released function and prints the figures.
+///
+/// # Errors
+/// When one passes its ceiling, or when a function does not do what it should.
+pub(crate) async fn check(bench: &Bench) -> Result<()> {
+    let ceilings: BTreeMap<String, Ceilings> = toml::from_str(CEILINGS).context("bench/ceilings.toml")?;
+    let mut passed = Vec::new();
+    for subject in [CREATE_ENQUIRY].iter().chain(&OTHER_FUNCTIONS) {
+        let ceilings = ceilings.get(subject.name).with_context(|| format!("{} has no ceilings", subject.name))?;
+        for (figure, is, ceiling) in figures(bench, subject, ceilings).await? {
+            println!("{:24}{figure:22}{is:>12} of {ceiling:>12}", subject.name);
+            if is * 100 > ceiling * (100 + TOLERANCE) {
+                passed.push(format!("{}: {is} {figure}, {ceiling} at most", subject.name));
+            }
+        }
+    }
+    if passed.is_empty() { Ok(()) } else { bail!("{}. See bench/ceilings.toml", passed.join("; ")) }
+}
+
+async fn figures(bench: &Bench, subject: &Subject, at_most: &Ceilings) -> Result<[(&'static str, u64, u64); 6]> {
+    let counted = instructions::count(bench, subject, true).await?;
+    let lived = live(bench, subject, Life { warm: 20, ..Life::default() }).await?;
+    let waited_for = lived.warm.iter().map(|warm| warm.calls_waited_for).max().unwrap_or_default();
+    Ok([
+        ("init instructions", counted.init, at_most.init_instructions),
+        ("first instructions", counted.first, at_most.first_instructions),
+        ("warm instructions", counted.warm, at_most.warm_instructions),
+        ("connections", lived.connections.try_into()?, at_most.connections),
+        ("calls waited for", waited_for.try_into()?, at_most.calls_waited_for),
+        ("bytes of the zip", subject.deployed_bytes()?, at_most.zip_bytes),
+    ])
+}

@@ -1,0 +1,105 @@
+//! The whole comparison: ours, the peers and the floors in the same rounds, so that they share whatever else the machine does.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::Bench;
+use crate::cases;
+use crate::figures::{Figure, Figures};
+use crate::instructions;
+use crate::measure::{Life, Lived, live};
+use crate::subject::{CREATE_ENQUIRY, FLOORS, PEERS, Subject};
+
+/// How many lives of each kind are measured.
+const ROUNDS: usize = 10;
+/// In how many of them an environment lives long.
+const LONG_ROUNDS: usize = 3;
+const WARM: usize = 200;
+/// Node still compiles at 200.
+const WARM_LONG: usize = 2_000;
+/// How long AWS takes where it is shown what a caller waits for.
+const DELAY: Duration = Duration::from_millis(5);
+
+/// Measures everything, once all that is compared has passed the contract's cases.
+pub(crate) async fn compare(bench: &Bench) -> Result<Figures> {
+    for subject in [CREATE_ENQUIRY].iter().chain(&PEERS) {
+        let passed = cases::pass(bench, subject).await?;
+        eprintln!("{}: {passed} requests of the contract's cases are answered right", subject.title);
+    }
+    let mut figures = Figures::default();
+    let all: Vec<_> = [CREATE_ENQUIRY].into_iter().chain(PEERS).chain(FLOORS).collect();
+    for round in 0..=ROUNDS {
+        eprintln!("round {round} of {ROUNDS}");
+        // The first is for the driver to warm up.
+        let mut discarded = Figures::default();
+        let figures = if round == 0 { &mut discarded } else { &mut figures };
+        for subject in &all {
+            lives(bench, subject, round > ROUNDS - LONG_ROUNDS, figures).await?;
+        }
+    }
+    for subject in [CREATE_ENQUIRY].iter().chain(&FLOORS) {
+        eprintln!("{}: counting instructions", subject.title);
+        let counted = instructions::count(bench, subject, true).await?;
+        for (figure, count) in [
+            (Figure::InitInstructions, counted.init),
+            (Figure::FirstInstructions, counted.first),
+            (Figure::WarmInstructions, counted.warm),
+        ] {
+            figures.add(figure, subject.name, millions(count));
+        }
+    }
+    for subject in &all {
+        figures.add(Figure::Zip, subject.name, millions(subject.zip_bytes()?));
+    }
+    Ok(figures)
+}
+
+/// One life of each kind.
+async fn lives(bench: &Bench, subject: &Subject, long: bool, figures: &mut Figures) -> Result<()> {
+    let name = subject.name;
+    let lived = live(bench, subject, Life { warm: WARM, ..Life::default() }).await?;
+    figures.add(Figure::Init, name, milliseconds(lived.init.wall));
+    figures.add(Figure::InitCpu, name, milliseconds(lived.init.cpu));
+    figures.add(Figure::First, name, milliseconds(lived.first.wall));
+    figures.add(Figure::FirstCpu, name, milliseconds(lived.first.cpu));
+    for warm in &lived.warm {
+        figures.add(Figure::Warm, name, milliseconds(warm.wall));
+        figures.add(Figure::Busy, name, milliseconds(warm.busy));
+    }
+    figures.add(Figure::WarmCpu, name, mean_cpu(&lived));
+    figures.add(Figure::Rss, name, lived.peak_rss_kib as f64 * 1024.0 / 1e6);
+    figures.add(Figure::Connections, name, lived.connections as f64);
+
+    let cold = live(bench, subject, Life { warms_up: false, ..Life::default() }).await?;
+    figures.add(Figure::InitWithoutWarmUp, name, milliseconds(cold.init.wall));
+    figures.add(Figure::FirstWithoutWarmUp, name, milliseconds(cold.first.wall));
+
+    for (memory_mb, figure) in [(128, Figure::FirstAt128), (256, Figure::FirstAt256), (512, Figure::FirstAt512)] {
+        let small = live(bench, subject, Life { memory_mb: Some(memory_mb), ..Life::default() }).await?;
+        figures.add(figure, name, milliseconds(small.first.wall));
+    }
+
+    if long {
+        let lived = live(bench, subject, Life { warm: WARM_LONG, ..Life::default() }).await?;
+        figures.add(Figure::WarmCpuOf2000, name, mean_cpu(&lived));
+        let waiting = live(bench, subject, Life { warm: WARM, delay: DELAY, ..Life::default() }).await?;
+        for warm in &waiting.warm {
+            figures.add(Figure::WarmAt5Ms, name, milliseconds(warm.wall));
+            figures.add(Figure::CallsWaitedFor, name, warm.calls_waited_for as f64);
+        }
+    }
+    Ok(())
+}
+
+fn mean_cpu(lived: &Lived) -> f64 {
+    milliseconds(lived.warm.iter().map(|warm| warm.cpu).sum::<Duration>()) / lived.warm.len() as f64
+}
+
+pub(crate) fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+fn millions(count: u64) -> f64 {
+    count as f64 / 1e6
+}

@@ -1,0 +1,112 @@
+//! What came of it: each figure of each subject, with its distribution.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// What is measured of a subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Figure {
+    Init,
+    InitCpu,
+    First,
+    FirstCpu,
+    FirstAt128,
+    FirstAt256,
+    FirstAt512,
+    InitWithoutWarmUp,
+    FirstWithoutWarmUp,
+    Warm,
+    Busy,
+    WarmCpu,
+    WarmCpuOf2000,
+    WarmAt5Ms,
+    CallsWaitedFor,
+    Rss,
+    Zip,
+    Connections,
+    InitInstructions,
+    FirstInstructions,
+    WarmInstructions,
+}
+
+/// All figures of all subjects, by the subjects' names.
+#[derive(Default)]
+pub(crate) struct Figures(BTreeMap<(Figure, &'static str), Vec<f64>>);
+
+/// How often a figure was measured, and what came of it.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Distribution {
+    pub(crate) median: f64,
+    pub(crate) p99: f64,
+    /// Half the distance of the quartiles, as a share of the median.
+    pub(crate) spread: f64,
+    pub(crate) samples: usize,
+}
+
+impl Figure {
+    /// What it is, and its unit.
+    pub(crate) fn title(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Init => ("init", "ms"),
+            Self::InitCpu => ("init, CPU", "ms"),
+            Self::First => ("first invocation", "ms"),
+            Self::FirstCpu => ("first invocation, CPU", "ms"),
+            Self::FirstAt128 => ("first invocation at 128 MB", "ms"),
+            Self::FirstAt256 => ("first invocation at 256 MB", "ms"),
+            Self::FirstAt512 => ("first invocation at 512 MB", "ms"),
+            Self::InitWithoutWarmUp => ("init without warm-up", "ms"),
+            Self::FirstWithoutWarmUp => ("first invocation without warm-up", "ms"),
+            Self::Warm => ("warm invocation", "ms"),
+            Self::Busy => ("warm invocation until the next may come", "ms"),
+            Self::WarmCpu => ("warm invocation, CPU, of 200", "ms"),
+            Self::WarmCpuOf2000 => ("warm invocation, CPU, of 2,000", "ms"),
+            Self::WarmAt5Ms => ("warm invocation, calls to AWS taking 5 ms", "ms"),
+            Self::CallsWaitedFor => ("calls to AWS that the caller waits for", ""),
+            Self::Rss => ("peak memory (RSS)", "MB"),
+            Self::Zip => ("zip", "MB"),
+            Self::Connections => ("connections to AWS", ""),
+            Self::InitInstructions => ("init, instructions", "M"),
+            Self::FirstInstructions => ("first invocation, instructions", "M"),
+            Self::WarmInstructions => ("warm invocation, instructions", "M"),
+        }
+    }
+}
+
+impl Figures {
+    pub(crate) fn add(&mut self, figure: Figure, subject: &'static str, value: f64) {
+        self.0.entry((figure, subject)).or_default().push(value);
+    }
+
+    /// Each figure, with the subjects of which it was measured.
+    pub(crate) fn all(&self) -> BTreeMap<Figure, Vec<(&'static str, Distribution)>> {
+        let mut all = BTreeMap::<_, Vec<_>>::new();
+        for ((figure, subject), values) in &self.0 {
+            all.entry(*figure).or_default().push((*subject, Distribution::of(values)));
+        }
+        all
+    }
+
+    pub(crate) fn median(&self, figure: Figure, subject: &'static str) -> Option<f64> {
+        self.0.get(&(figure, subject)).map(|values| Distribution::of(values).median)
+    }
+}
+
+impl Distribution {
+    pub(crate) fn of(values: &[f64]) -> Self {
+        let mut sorted = values.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let at = |share: f64| quantile(&sorted, share);
+        let median = at(0.5);
+        let spread = if median > 0.0 { (at(0.75) - at(0.25)) / 2.0 / median } else { 0.0 };
+        Self { median, p99: at(0.99), spread, samples: sorted.len() }
+    }
+}
+
+/// The smallest value that so large a share of all does not exceed.
+#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "an index")]
+fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let index = (sorted.len() as f64 * share).ceil() as usize;
+    sorted.get(index.saturating_sub(1)).copied().unwrap_or_default()
+}

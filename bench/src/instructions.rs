@@ -1,0 +1,72 @@
+//! Instructions, as callgrind counts them: the one figure of speed that a busy machine does not change.
+
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+use tokio::process::Command;
+
+use crate::Bench;
+use crate::environment::Environment;
+use crate::events::Events;
+use crate::measure::Checks;
+use crate::subject::Subject;
+
+/// How many warm invocations are counted.
+const WARM: u64 = 50;
+
+/// How many instructions a function takes, its process's start included.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Instructions {
+    pub(crate) init: u64,
+    pub(crate) first: u64,
+    /// The mean of the invocations after the first.
+    pub(crate) warm: u64,
+}
+
+/// Counts them, as differences between lives that end after no event, after one, and after some more.
+pub(crate) async fn count(bench: &Bench, subject: &Subject, warms_up: bool) -> Result<Instructions> {
+    let init = until(bench, subject, warms_up, 0).await?;
+    let first = until(bench, subject, warms_up, 1).await?;
+    let warm = until(bench, subject, warms_up, 1 + WARM).await?;
+    Ok(Instructions { init, first: first.saturating_sub(init), warm: warm.saturating_sub(first) / WARM })
+}
+
+/// What a life takes from its beginning until the function asks for yet another event.
+async fn until(bench: &Bench, subject: &Subject, warms_up: bool, invocations: u64) -> Result<u64> {
+    let log = bench.folder.path().join("callgrind.log");
+    let of_subject = subject.command(&bench.aws, &bench.certificates);
+    let of_subject = of_subject.as_std();
+    let mut command = Command::new("valgrind");
+    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(format!("--log-file={}", log.display()));
+    command.arg(of_subject.get_program()).args(of_subject.get_args()).env_clear();
+    command.envs(of_subject.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    // Under valgrind nothing is as fast as the budgets say.
+    command.envs(SLOW.map(|name| (name, "5000")));
+    if !warms_up {
+        command.env("WARM_UP_TIMEOUT_MS", "0");
+    }
+    let (mut environment, _) = Environment::start(command, None).await?;
+    let mut events = Events::like(subject.event)?;
+    let mut checks = Checks::default();
+    bench.aws.hold(bench.enquiry.as_ref());
+    bench.aws.seen();
+    for _ in 0..invocations {
+        let invocation = environment.invoke(events.make()).await?;
+        checks.check(subject, &invocation.answer, &bench.aws.seen().calls)?;
+    }
+    environment.end().await?;
+    let log = fs::read_to_string(log)?;
+    let collected = log.lines().find_map(|line| line.split_once("Collected :")).context("callgrind counted nothing")?;
+    let instructions = collected.1.trim().parse()?;
+    ensure!(instructions > 0, "callgrind counted nothing");
+    Ok(instructions)
+}
+
+const SLOW: [&str; 6] = [
+    "CONNECT_TIMEOUT_MS",
+    "ATTEMPT_TIMEOUT_MS",
+    "OPERATION_TIMEOUT_MS",
+    "ENQUEUE_TIMEOUT_MS",
+    "HANDLER_DEADLINE_MS",
+    "WARM_UP_TIMEOUT_MS",
+];

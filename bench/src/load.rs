@@ -1,0 +1,193 @@
+//! Load: an open loop against a growing number of environments, and a flood from one client.
+//!
+//! The arrivals do not wait for the answers, so that a queue shows in the latency (it counts from the arrival), and a slow answer
+//! does not thin out what comes next. AWS is the bench's own, for no emulator is as fast as what is measured; the driver, AWS and
+//! all environments share this machine, which ends the growth before Lambda would.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinSet;
+
+use crate::Bench;
+use crate::compare::milliseconds;
+use crate::environment::Environment;
+use crate::events::Events;
+use crate::figures::Distribution;
+use crate::subject::CREATE_ENQUIRY;
+
+/// How many environments there are.
+const ENVIRONMENTS: [u32; 4] = [1, 2, 4, 8];
+/// How long AWS takes for a call.
+const DELAY: Duration = Duration::from_millis(5);
+/// How long requests come in.
+const LASTS: Duration = Duration::from_secs(5);
+/// What is offered, of what so many environments can do.
+const SHARES: [f64; 2] = [0.7, 1.3];
+/// How many requests the one client makes.
+const FLOOD: usize = 2_000;
+
+/// What came of one load.
+pub(crate) struct Load {
+    pub(crate) environments: u32,
+    /// Requests a second that came in.
+    pub(crate) offered: f64,
+    /// Requests a second that were answered, from the first arrival to the last answer.
+    pub(crate) answered: f64,
+    /// From the arrival to the answer, in milliseconds.
+    pub(crate) latency: Distribution,
+}
+
+/// What came of a flood.
+pub(crate) struct Flood {
+    pub(crate) environments: u32,
+    pub(crate) accepted: usize,
+    pub(crate) refused: usize,
+    pub(crate) calls: usize,
+    pub(crate) answered: f64,
+}
+
+/// An answer, with when its request came in and when it was answered.
+struct Answered {
+    came: Instant,
+    at: Instant,
+    answer: Value,
+}
+
+/// Each number of environments at each share of what they can do.
+pub(crate) async fn load(bench: &Bench) -> Result<Vec<Load>> {
+    bench.aws.delay(DELAY);
+    let busy = busy(bench).await?;
+    let mut loads = Vec::new();
+    for environments in ENVIRONMENTS {
+        for share in SHARES {
+            let offered = share * f64::from(environments) / busy.as_secs_f64();
+            loads.push(under(bench, environments, offered).await?);
+        }
+    }
+    Ok(loads)
+}
+
+/// One client's requests, all in one window, as fast as they are answered.
+pub(crate) async fn flood(bench: &Bench) -> Result<Vec<Flood>> {
+    bench.aws.delay(DELAY);
+    let mut floods = Vec::new();
+    let event = Events::like(CREATE_ENQUIRY.event)?.make();
+    for environments in ENVIRONMENTS {
+        bench.aws.hold(None);
+        let (arrivals, pool) = start(bench, environments, vec![event.clone(); FLOOD].into_iter()).await?;
+        let began = Instant::now();
+        for _ in 0..FLOOD {
+            arrivals.send(began)?;
+        }
+        drop(arrivals);
+        let answers = all(pool).await?;
+        let of_status = |status: u16| answers.iter().filter(|given| given.answer["statusCode"] == status).count();
+        let (accepted, refused) = (of_status(201), of_status(429));
+        ensure!(accepted == 60 && accepted + refused == FLOOD, "{accepted} were accepted and {refused} refused");
+        let calls = bench.aws.seen().calls.len();
+        floods.push(Flood { environments, accepted, refused, calls, answered: rate(&answers, began) });
+    }
+    Ok(floods)
+}
+
+/// How long one environment is busy with a request.
+async fn busy(bench: &Bench) -> Result<Duration> {
+    let (mut environment, _) =
+        Environment::start(CREATE_ENQUIRY.command(&bench.aws, &bench.certificates), None).await?;
+    let mut events = Events::like(CREATE_ENQUIRY.event)?;
+    let mut busy = Vec::new();
+    for _ in 0..50 {
+        let invocation = environment.invoke(events.make()).await?;
+        busy.push(invocation.asked - invocation.began);
+    }
+    busy.sort();
+    environment.end().await?;
+    busy.get(busy.len() / 2).copied().context("nothing was measured")
+}
+
+async fn under(bench: &Bench, environments: u32, offered: f64) -> Result<Load> {
+    bench.aws.hold(None);
+    let mut events = Events::like(CREATE_ENQUIRY.event)?;
+    let (arrivals, pool) = start(bench, environments, std::iter::from_fn(move || Some(events.make()))).await?;
+    let began = Instant::now();
+    let mut next = began;
+    while next < began + LASTS {
+        tokio::time::sleep_until(next.into()).await;
+        arrivals.send(next)?;
+        next += gap(offered)?;
+    }
+    drop(arrivals);
+    let answers = all(pool).await?;
+    let ids: HashSet<_> = answers.iter().filter_map(|given| id(&given.answer)).collect();
+    ensure!(ids.len() == answers.len(), "{} of {} were accepted", ids.len(), answers.len());
+    ensure!(bench.aws.enquiries().len() == ids.len(), "{} are recorded", bench.aws.enquiries().len());
+    ensure!(bench.aws.seen().calls.len() == CREATE_ENQUIRY.calls.len() * ids.len(), "not three calls each");
+    let latencies: Vec<_> = answers.iter().map(|given| milliseconds(given.at - given.came)).collect();
+    let offered = answers.len() as f64 / LASTS.as_secs_f64();
+    Ok(Load { environments, offered, answered: rate(&answers, began), latency: Distribution::of(&latencies) })
+}
+
+type Arrivals = mpsc::UnboundedSender<Instant>;
+type Pool = JoinSet<Result<Vec<Answered>>>;
+
+/// Starts environments, each of which takes an arrival when it has nothing to do, until there are no more.
+async fn start(
+    bench: &Bench,
+    environments: u32,
+    events: impl Iterator<Item = Value> + Send + 'static,
+) -> Result<(Arrivals, Pool)> {
+    let (arrivals, waiting) = mpsc::unbounded_channel::<Instant>();
+    let waiting = Arc::new(Mutex::new((waiting, events)));
+    let mut pool = JoinSet::new();
+    for _ in 0..environments {
+        let command = CREATE_ENQUIRY.command(&bench.aws, &bench.certificates);
+        let (mut environment, _) = Environment::start(command, None).await?;
+        let waiting = Arc::clone(&waiting);
+        pool.spawn(async move {
+            let mut answers = Vec::new();
+            let next = async || {
+                let (arrivals, events) = &mut *waiting.lock().await;
+                Some((arrivals.recv().await?, events.next()?))
+            };
+            while let Some((came, event)) = next().await {
+                let invocation = environment.invoke(event).await?;
+                answers.push(Answered { came, at: invocation.answered, answer: invocation.answer });
+            }
+            environment.end().await?;
+            Ok(answers)
+        });
+    }
+    // What the starts asked of AWS is not counted.
+    bench.aws.seen();
+    Ok((arrivals, pool))
+}
+
+async fn all(mut pool: Pool) -> Result<Vec<Answered>> {
+    let mut answers = Vec::new();
+    while let Some(given) = pool.join_next().await {
+        answers.extend(given??);
+    }
+    Ok(answers)
+}
+
+fn rate(answers: &[Answered], began: Instant) -> f64 {
+    let last = answers.iter().map(|given| given.at).max().unwrap_or(began);
+    answers.len() as f64 / (last - began).as_secs_f64()
+}
+
+fn id(answer: &Value) -> Option<String> {
+    let body: Value = serde_json::from_str(answer["body"].as_str()?).ok()?;
+    (answer["statusCode"] == json!(201)).then(|| body["id"].as_str().map(str::to_owned))?
+}
+
+/// The time to the next arrival, when so many come a second independently of each other.
+fn gap(rate: f64) -> Result<Duration> {
+    let random = getrandom::u32()?;
+    let share = (f64::from(random) + 1.0) / (f64::from(u32::MAX) + 1.0);
+    Ok(Duration::from_secs_f64(-share.ln() / rate))
+}

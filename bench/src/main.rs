@@ -1,0 +1,77 @@
+//! Drives the released functions as Lambda would, and the same endpoint as others would write it, and measures them.
+//!
+//! `bench/README.md` says what is real here and what is not.
+#![expect(clippy::cast_precision_loss, reason = "no figure here has 52 bits")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a command")]
+
+mod aws;
+mod cases;
+mod certificates;
+mod chart;
+mod check;
+mod compare;
+mod environment;
+mod events;
+mod figures;
+mod instructions;
+mod load;
+mod measure;
+mod report;
+mod server;
+mod subject;
+mod throttle;
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use aws::Aws;
+use certificates::Certificates;
+use measure::{Life, live};
+use subject::{CREATE_ENQUIRY, ROOT};
+
+/// What every measurement needs.
+struct Bench {
+    aws: Aws,
+    certificates: Certificates,
+    folder: TempDir,
+    /// An enquiry as it is recorded, for the functions that mail one.
+    enquiry: Option<Value>,
+}
+
+impl Bench {
+    async fn start() -> Result<Self> {
+        let folder = TempDir::new().context("there is no folder for temporary files")?;
+        let certificates = Certificates::issue(folder.path())?;
+        let aws = Aws::start(&certificates.server).await?;
+        let mut bench = Self { aws, certificates, folder, enquiry: None };
+        // The driver's own first use of TLS is slow: this life is not measured.
+        live(&bench, &CREATE_ENQUIRY, Life::default()).await?;
+        let mut recorded = bench.aws.enquiries().pop().context("nothing was recorded")?;
+        // That which the samples name.
+        recorded["id"] = json!({ "S": "enq_9F3K2P" });
+        bench.enquiry = Some(recorded);
+        Ok(bench)
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    let bench = Bench::start().await?;
+    match std::env::args().nth(1).as_deref() {
+        Some("compare") => {
+            let figures = compare::compare(&bench).await?;
+            print!("{}", report::table(&figures));
+            report::write(&figures, Path::new(ROOT))
+        }
+        Some("load") => {
+            let (loads, floods) = (load::load(&bench).await?, load::flood(&bench).await?);
+            print!("{}{}", report::loads(&loads), report::floods(&floods));
+            report::write_load(&loads, &floods, Path::new(ROOT))
+        }
+        Some("check") => check::check(&bench).await,
+        _ => bail!("usage: bench compare|load|check"),
+    }
+}

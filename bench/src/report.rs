@@ -1,0 +1,151 @@
+//! The comparison as people read it: a table for the terminal, JSON, and for README a small table and a chart.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::chart;
+use crate::environment::since_epoch;
+use crate::figures::{Figure, Figures};
+use crate::load::{Flood, Load};
+use crate::subject::{CREATE_ENQUIRY, FLOORS, PEERS, title_of};
+
+/// Where a page's tables begin and end.
+const BEGINS: &str = "<!-- measured -->\n";
+const ENDS: &str = "<!-- /measured -->";
+/// What README shows.
+pub(crate) const SHOWN: [Figure; 7] = [
+    Figure::Init,
+    Figure::First,
+    Figure::FirstAt128,
+    Figure::WarmAt5Ms,
+    Figure::WarmCpuOf2000,
+    Figure::Rss,
+    Figure::Zip,
+];
+
+/// All figures, a line for each subject: how much, how sure, and how many times the floor's and ours.
+pub(crate) fn table(figures: &Figures) -> String {
+    let mut table = format!("{:64}{:>10}{:>10}{:>8}{:>10}{:>10}\n", "", "median", "p99", "±", "× floor", "× ours");
+    for (figure, subjects) in figures.all() {
+        let (title, unit) = figure.title();
+        for (subject, is) in subjects {
+            let times = |other| match figures.median(figure, other) {
+                Some(other) if other > 0.0 => format!("{:.2}", is.median / other),
+                _ => String::new(),
+            };
+            let name = format!("{title}{}{unit}: {}", if unit.is_empty() { "" } else { ", " }, title_of(subject));
+            let (floor, ours) = (times(FLOORS[0].name), times(CREATE_ENQUIRY.name));
+            let spread = format!("{:.0} %", is.spread * 100.0);
+            let _ = writeln!(table, "{name:64}{:>10.3}{:>10.3}{spread:>8}{floor:>10}{ours:>10}", is.median, is.p99);
+        }
+    }
+    table
+}
+
+/// Writes `bench/results.json`, `bench/results.svg` and README's table.
+pub(crate) fn write(figures: &Figures, root: &Path) -> Result<()> {
+    let (machine, day) = (machine()?, day()?);
+    fs::write(root.join("bench/results.json"), format!("{:#}\n", json(figures, &machine, &day)))?;
+    fs::write(root.join("bench/results.svg"), chart::draw(figures))?;
+
+    let shown = short_table(figures);
+    write_into(&root.join("README.md"), &format!("{shown}\nMedians of `make bench` on {day}, on {machine}.\n"))
+}
+
+/// Writes `bench/README.md`'s tables.
+pub(crate) fn write_load(loads: &[Load], floods: &[Flood], root: &Path) -> Result<()> {
+    let made = format!("{}\n{}\nOn {}, on {}.\n", self::loads(loads), self::floods(floods), day()?, machine()?);
+    write_into(&root.join("bench/README.md"), &made)
+}
+
+/// How throughput and latency grow with the environments.
+pub(crate) fn loads(loads: &[Load]) -> String {
+    let mut table = "| environments | came in, 1/s | answered, 1/s | median, ms | p99, ms |\n".to_owned();
+    table += "| ---: | ---: | ---: | ---: | ---: |\n";
+    for Load { environments, offered, answered, latency } in loads {
+        let (median, p99) = (rounded(latency.median), rounded(latency.p99));
+        let _ = writeln!(table, "| {environments} | {offered:.0} | {answered:.0} | {median} | {p99} |");
+    }
+    table
+}
+
+/// What a flood from one client costs.
+pub(crate) fn floods(floods: &[Flood]) -> String {
+    let mut table =
+        "| environments | accepted | refused | calls to AWS | without the memory | answered, 1/s |\n".to_owned();
+    table += "| ---: | ---: | ---: | ---: | ---: | ---: |\n";
+    for Flood { environments, accepted, refused, calls, answered } in floods {
+        let without = accepted * CREATE_ENQUIRY.calls.len() + refused;
+        let _ = writeln!(table, "| {environments} | {accepted} | {refused} | {calls} | {without} | {answered:.0} |");
+    }
+    table
+}
+
+/// Writes what was made between the two marks.
+fn write_into(page: &Path, made: &str) -> Result<()> {
+    let text = fs::read_to_string(page)?;
+    let missing = || format!("{} has no place for the table", page.display());
+    let (before, rest) = text.split_once(BEGINS).with_context(missing)?;
+    let (_, after) = rest.split_once(ENDS).with_context(missing)?;
+    fs::write(page, [before, BEGINS, "\n", made, "\n", ENDS, after].concat())?;
+    Ok(())
+}
+
+fn json(figures: &Figures, machine: &str, day: &str) -> Value {
+    let all = figures.all().into_iter().map(|(figure, subjects)| {
+        let (title, unit) = figure.title();
+        let subjects: serde_json::Map<_, _> =
+            subjects.into_iter().map(|(subject, is)| (subject.to_owned(), json!(is))).collect();
+        json!({ "figure": figure, "title": title, "unit": unit, "subjects": subjects })
+    });
+    json!({ "day": day, "machine": machine, "figures": all.collect::<Vec<_>>() })
+}
+
+/// Ours, and each peer's with how many times as much that is.
+fn short_table(figures: &Figures) -> String {
+    let mut table = format!("| | {} |", CREATE_ENQUIRY.title);
+    let mut rule = "| --- | ---: |".to_owned();
+    for peer in PEERS {
+        let _ = write!(table, " {} |", peer.title);
+        rule += " ---: |";
+    }
+    table = format!("{table}\n{rule}\n");
+    for figure in SHOWN {
+        let (title, unit) = figure.title();
+        let Some(ours) = figures.median(figure, CREATE_ENQUIRY.name) else { continue };
+        let _ = write!(table, "| {title} | {} {unit} |", rounded(ours));
+        for peer in PEERS {
+            let theirs = figures.median(figure, peer.name).unwrap_or_default();
+            let _ = write!(table, " {} {unit} ({}×) |", rounded(theirs), rounded(theirs / ours));
+        }
+        table.push('\n');
+    }
+    table
+}
+
+/// Two or three digits that count.
+pub(crate) fn rounded(value: f64) -> String {
+    match value {
+        10.0.. => format!("{value:.0}"),
+        1.0.. => format!("{value:.1}"),
+        _ => format!("{value:.2}"),
+    }
+}
+
+/// The processor, for whoever compares.
+fn machine() -> Result<String> {
+    let processors = fs::read_to_string("/proc/cpuinfo")?;
+    let models: Vec<_> = processors.lines().filter_map(|line| line.strip_prefix("model name")).collect();
+    let model =
+        models.first().and_then(|model| model.split_once(": ")).map_or("an unnamed processor", |(_, model)| model);
+    Ok(format!("{} cores of {model}", models.len()))
+}
+
+fn day() -> Result<String> {
+    Ok(Timestamp::from_second(since_epoch().as_secs().try_into()?)?.strftime("%Y-%m-%d").to_string())
+}

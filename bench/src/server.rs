@@ -1,0 +1,101 @@
+//! An HTTP/1.1 server on loopback, with TLS or without.
+
+use std::future::Future;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use anyhow::Result;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_rustls::TlsAcceptor;
+
+pub(crate) type Request = hyper::Request<Bytes>;
+pub(crate) type Response = hyper::Response<Full<Bytes>>;
+
+/// Serves until it is dropped.
+pub(crate) struct Server {
+    pub(crate) port: u16,
+    serving: Vec<JoinHandle<()>>,
+}
+
+/// What a server does.
+pub(crate) trait Answering: Clone + Send + Sync + 'static {
+    /// Somebody has connected.
+    fn connected(&self) {}
+
+    /// Answers one request.
+    fn answer(&self, request: Request) -> impl Future<Output = Response> + Send;
+}
+
+impl Server {
+    /// Listens on a free port of `localhost`, whichever address of it a client takes first.
+    pub(crate) async fn start(tls: Option<Arc<ServerConfig>>, answering: impl Answering) -> Result<Self> {
+        let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let port = v4.local_addr()?.port();
+        // A machine without IPv6 has no such address, and then no client takes it.
+        let v6 = TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await.ok();
+        let tls = tls.map(TlsAcceptor::from);
+        let listeners = [Some(v4), v6].into_iter().flatten();
+        let serving = listeners.map(|listener| tokio::spawn(accept(listener, tls.clone(), answering.clone())));
+        Ok(Self { port, serving: serving.collect() })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        for listener in &self.serving {
+            listener.abort();
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, answering: impl Answering) {
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        answering.connected();
+        connections.spawn(serve(stream, tls.clone(), answering.clone()));
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+/// Serves one connection until the client has gone, which it does without a word when it is killed.
+async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, answering: impl Answering) {
+    let _ = stream.set_nodelay(true);
+    match tls {
+        None => exchange(stream, answering).await,
+        Some(tls) => {
+            if let Ok(stream) = tls.accept(stream).await {
+                exchange(stream, answering).await;
+            }
+        }
+    }
+}
+
+async fn exchange(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, answering: impl Answering) {
+    let service = service_fn(|request: hyper::Request<Incoming>| {
+        let answering = answering.clone();
+        async move {
+            let (head, body) = request.into_parts();
+            let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+            Ok::<_, io::Error>(answering.answer(Request::from_parts(head, body)).await)
+        }
+    });
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+}
+
+/// An answer with these headers. Its length and the date are hyper's to add.
+pub(crate) fn response(status: u16, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Response {
+    let mut builder = hyper::Response::builder().status(status);
+    for (name, value) in headers {
+        builder = builder.header(*name, *value);
+    }
+    builder.body(Full::new(body.into())).unwrap_or_default()
+}

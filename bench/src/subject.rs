@@ -1,0 +1,210 @@
+//! What is measured: our functions, the peers, and the floors.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use tokio::process::Command;
+
+use crate::aws::{Aws, ENQUIRIES_TABLE, IDEMPOTENCY_TABLE, QUEUE_URL, RATE_COUNTERS_TABLE};
+use crate::certificates::Certificates;
+
+/// The repository.
+pub(crate) const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// One function that Lambda could run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subject {
+    /// Its name in results and ceilings.
+    pub(crate) name: &'static str,
+    /// What people read.
+    pub(crate) title: &'static str,
+    /// Which sample it is given.
+    pub(crate) event: &'static str,
+    /// The calls to AWS that it makes for one event, in their order.
+    pub(crate) calls: &'static [&'static str],
+    program: Program,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Program {
+    /// A released binary of this workspace.
+    Binary,
+    Python,
+    /// A script in the folder of the Node peers.
+    Node(&'static str),
+}
+
+/// The sample of an accepted enquiry without a key.
+const ENQUIRY: &str = "rest-v1-contact-us";
+const ENQUIRY_CALLS: &[&str] = &["UpdateItem", "PutItem", "SendMessage"];
+
+pub(crate) const CREATE_ENQUIRY: Subject = Subject {
+    name: "create-enquiry",
+    title: "this project (Rust)",
+    event: ENQUIRY,
+    calls: ENQUIRY_CALLS,
+    program: Program::Binary,
+};
+
+/// Sixteen shards, and one enquiry that is due.
+#[rustfmt::skip]
+const SWEEP: &[&str] = &[
+    "Query", "Query", "Query", "Query", "Query", "Query", "Query", "Query",
+    "Query", "Query", "Query", "Query", "Query", "Query", "Query", "Query",
+    "UpdateItem", "SendMessageBatch",
+];
+
+/// The rest of the released functions. They have no peers.
+pub(crate) const OTHER_FUNCTIONS: [Subject; 3] = [
+    Subject {
+        name: "send-notification",
+        title: "send-notification",
+        event: "sqs-notification",
+        calls: &["UpdateItem", "", "UpdateItem"],
+        program: Program::Binary,
+    },
+    Subject {
+        name: "requeue-notifications",
+        title: "requeue-notifications",
+        event: "schedule-every-minute",
+        calls: SWEEP,
+        program: Program::Binary,
+    },
+    Subject {
+        name: "record-mail-event",
+        title: "record-mail-event",
+        event: "ses-delivery-as-the-rule-hands-it-over",
+        calls: &["UpdateItem"],
+        program: Program::Binary,
+    },
+];
+
+/// The same endpoint as others would write it.
+pub(crate) const PEERS: [Subject; 3] = [
+    Subject { name: "python", title: "Python, boto3", event: ENQUIRY, calls: ENQUIRY_CALLS, program: Program::Python },
+    Subject {
+        name: "node",
+        title: "Node, SDK v3",
+        event: ENQUIRY,
+        calls: ENQUIRY_CALLS,
+        program: Program::Node("runtime.mjs"),
+    },
+    Subject {
+        name: "node-bundled",
+        title: "Node, SDK v3, bundled",
+        event: ENQUIRY,
+        calls: ENQUIRY_CALLS,
+        program: Program::Node("dist/app.mjs"),
+    },
+];
+
+/// What costs less than any endpoint can.
+pub(crate) const FLOORS: [Subject; 2] = [
+    Subject {
+        name: "lambda-http-floor",
+        title: "bare lambda_http",
+        event: ENQUIRY,
+        calls: &[],
+        program: Program::Binary,
+    },
+    Subject { name: "poller-floor", title: "no library at all", event: ENQUIRY, calls: &[], program: Program::Binary },
+];
+
+/// What people read for a subject's name.
+pub(crate) fn title_of(name: &str) -> &str {
+    let mut all = [CREATE_ENQUIRY].iter().chain(&OTHER_FUNCTIONS).chain(&PEERS).chain(&FLOORS);
+    all.find(|subject| subject.name == name).map_or(name, |subject| subject.title)
+}
+
+impl Subject {
+    /// How it is started, with what Lambda and the template put into its environment.
+    pub(crate) fn command(&self, aws: &Aws, certificates: &Certificates) -> Command {
+        let mut command = match self.program {
+            Program::Binary => Command::new(self.binary()),
+            Program::Python => {
+                let mut python = Command::new("python3");
+                python.args(["-m", "awslambdaric", "app.handler"]).current_dir(peer("python"));
+                python
+            }
+            Program::Node(script) => {
+                let mut node = Command::new("node");
+                node.arg(script).current_dir(peer("node"));
+                node
+            }
+        };
+        command.env_clear().envs(aws.variables());
+        // The interpreters are found by it.
+        #[expect(clippy::disallowed_methods, reason = "the driver is no function")]
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.envs([
+            ("SSL_CERT_FILE", &certificates.roots),
+            ("AWS_CA_BUNDLE", &certificates.own_root),
+            ("NODE_EXTRA_CA_CERTS", &certificates.own_root),
+        ]);
+        command.envs(LAMBDAS).envs(TEMPLATES).env("AWS_SESSION_TOKEN", "t".repeat(900));
+        command
+    }
+
+    /// The size of the zip for this machine, which `make` puts beside the peers'.
+    pub(crate) fn zip_bytes(&self) -> Result<u64> {
+        bytes(&peer(self.name).with_extension("zip"))
+    }
+
+    /// The size of the zip that is deployed, for arm64.
+    pub(crate) fn deployed_bytes(&self) -> Result<u64> {
+        bytes(&Path::new(ROOT).join("target/lambda").join(self.name).join("bootstrap.zip"))
+    }
+
+    fn binary(&self) -> PathBuf {
+        Path::new(ROOT).join("target/release").join(self.name)
+    }
+}
+
+fn bytes(file: &Path) -> Result<u64> {
+    Ok(fs::metadata(file).with_context(|| format!("{} is missing; make builds it", file.display()))?.len())
+}
+
+/// Where `make` puts a peer with all that it needs.
+fn peer(name: &str) -> PathBuf {
+    Path::new(ROOT).join(".local/bench").join(name)
+}
+
+/// What Lambda puts into an environment (Lambda Developer Guide, "Defined runtime environment variables").
+const LAMBDAS: [(&str, &str); 10] = [
+    ("AWS_REGION", "eu-west-2"),
+    ("AWS_DEFAULT_REGION", "eu-west-2"),
+    ("AWS_ACCESS_KEY_ID", "ASIAIOSFODNN7EXAMPLE"),
+    ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
+    ("AWS_LAMBDA_FUNCTION_NAME", "bench"),
+    ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
+    ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+    ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/bench"),
+    ("AWS_LAMBDA_LOG_STREAM_NAME", "2026/06/30/[$LATEST]bench"),
+    ("LANG", "en_US.UTF-8"),
+];
+
+/// What the template puts into it.
+const TEMPLATES: [(&str, &str); 21] = [
+    ("ENVIRONMENT", "sandbox"),
+    ("VERSION", "bench"),
+    ("ENQUIRIES_TABLE", ENQUIRIES_TABLE),
+    ("IDEMPOTENCY_TABLE", IDEMPOTENCY_TABLE),
+    ("RATE_COUNTERS_TABLE", RATE_COUNTERS_TABLE),
+    ("NOTIFICATIONS_QUEUE_URL", QUEUE_URL),
+    ("DEAD_LETTER_QUEUE_URL", QUEUE_URL),
+    ("PEPPER", "a pepper for the bench that is longer than 32 bytes"),
+    ("ALLOWED_ORIGINS", "*"),
+    ("RATE_LIMIT", "60"),
+    ("RETENTION_DAYS", "0"),
+    ("DOC_URL_BASE", "https://dev.credicorp.co.uk/api-reference/errors.html"),
+    ("MAIL_SENDER", "enquiries@example.com"),
+    ("MAIL_CONFIGURATION_SET", "bench"),
+    ("INBOX_GENERAL", "general@example.com"),
+    ("INBOX_SUPPORT", "support@example.com"),
+    ("INBOX_PAYMENTS", "payments@example.com"),
+    ("INBOX_HARDSHIP", "hardship@example.com"),
+    ("INBOX_COMPLAINTS", "complaints@example.com"),
+    ("INBOX_ON_CALL", "on-call@example.com"),
+    ("WARM_UP_TIMEOUT_MS", "1000"),
+];
