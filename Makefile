@@ -16,6 +16,11 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 
 SAM := .local/sam
 
+# The driver by name, too, and the floors: none of them shares features with another.
+BENCH  := .local/bench
+DRIVER := cargo run --quiet --locked --profile driver --package bench --
+FLOORS := $(notdir $(wildcard bench/floors/*))
+
 CARGO_DENY    := .local/cargo/cargo-deny@0.20.2
 CARGO_MACHETE := .local/cargo/cargo-machete@0.9.2
 WITH_TOOLS    := PATH="$(CURDIR)/$(VENV)/bin:$(CURDIR)/.local/cargo/bin:$$PATH"
@@ -23,7 +28,8 @@ WITH_TOOLS    := PATH="$(CURDIR)/$(VENV)/bin:$(CURDIR)/.local/cargo/bin:$$PATH"
 BANK_HOLIDAYS := https://www.gov.uk/bank-holidays.json
 
 .NOTPARALLEL:
-.PHONY: help dev up down logs mailbox watch test check build deploy deployment-id bank-holidays settings binaries cargo arm64
+.PHONY: help dev up down logs mailbox watch test check build deploy deployment-id bank-holidays bench bench-load bench-check \
+	settings binaries zips cargo arm64 valgrind
 
 help: ## list the targets (the default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +82,15 @@ deployment-id: $(VENV)/ready ## after a change of the gateway in infra/template.
 
 bank-holidays: $(VENV)/ready ## fetch the bank holidays of England and Wales again
 	curl --fail --silent --show-error $(BANK_HOLIDAYS) | $(PYTHON) infra/bank_holidays.py
+
+bench: zips $(BENCH)/python.zip $(BENCH)/node-bundled.zip valgrind ## how fast it is beside the same endpoint in Python and Node; writes README's table
+	$(DRIVER) compare
+
+bench-load: binaries ## how throughput grows with environments, and what a flood costs; writes bench/README.md's tables
+	$(DRIVER) load
+
+bench-check: binaries build valgrind ## instructions, sizes, connections and calls, held against bench/ceilings.toml
+	$(DRIVER) check
 
 # ---- What those need -------------------------------------------------------------------------------------------------
 
