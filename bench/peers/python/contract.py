@@ -1,0 +1,319 @@
+"""What the contract says of a request, without AWS: JSON, validation, redaction, the words of each error."""
+
+import json
+import re
+from json.encoder import encode_basestring as quoted
+
+MAX_BODY_BYTES = 64 * 1024
+MAX_FIELDS = 60
+MAX_FIELDS_BYTES = 16_384
+MAX_NAME_BYTES = 128
+MAX_LEVELS = 32
+DEPTS = ("support", "payments", "hardship", "complaints")
+
+INVALID, IDEMPOTENCY, RATE_LIMIT, API = (
+    "invalid_request_error",
+    "idempotency_error",
+    "rate_limit_error",
+    "api_error",
+)
+ANSWERS = {
+    "malformed_json": (400, INVALID, "The body is not valid JSON: {why}."),
+    "invalid_idempotency_key": (
+        400,
+        INVALID,
+        "Send one Idempotency-Key of 1 to 255 visible ASCII characters; a UUID is a good one.",
+    ),
+    "method_not_allowed": (405, INVALID, "Send an enquiry with POST."),
+    "idempotency_key_reused": (
+        409,
+        IDEMPOTENCY,
+        "This Idempotency-Key stands for a different enquiry. Use a new key for each new enquiry.",
+    ),
+    "idempotency_request_in_progress": (
+        409,
+        IDEMPOTENCY,
+        "Another request with this Idempotency-Key is being recorded right now. Retry in a second.",
+    ),
+    "payload_too_large": (413, INVALID, f"The body may be at most {MAX_BODY_BYTES} bytes (64 KiB)."),
+    "unsupported_media_type": (
+        415,
+        INVALID,
+        "Send the body as content-type: application/json, in UTF-8 and without a content-encoding.",
+    ),
+    "invalid_body": (422, INVALID, 'The body must be a JSON object with the keys "form" and "fields".'),
+    "rate_limited": (
+        429,
+        RATE_LIMIT,
+        "Too many requests from your network. Retry after the seconds in retry-after.",
+    ),
+    "internal_error": (
+        500,
+        API,
+        "Something failed on our side. Retrying with the same Idempotency-Key is safe; without a key, a retry may"
+        " record the enquiry twice.",
+    ),
+    "service_unavailable": (
+        503,
+        API,
+        "We could not answer in time. Retry after the seconds in retry-after: with the same Idempotency-Key that is"
+        " safe; without a key, it may record the enquiry twice.",
+    ),
+}
+VIOLATIONS = {
+    "form_required": 'Say which form this is: "form" is missing.',
+    "invalid_form": '"form" must be a string of 1 to 64 of the characters a-z, 0-9, _ and -, and not a key or secret.',
+    "invalid_dept": '"dept" must be one of "support", "payments", "hardship", "complaints"; leave it out to reach the'
+    " general inbox.",
+    "fields_required": 'The form\'s answers are missing: send them as the object "fields".',
+    "invalid_fields": '"fields" must be an object of the form\'s answers.',
+    "too_many_fields": f'"fields" may have at most {MAX_FIELDS} keys.',
+    "fields_too_large": f'"fields" may be at most {MAX_FIELDS_BYTES} bytes as compact UTF-8 JSON.',
+    "invalid_field_name": f"A field's name must be 1 to {MAX_NAME_BYTES} bytes of UTF-8 without control characters.",
+    "invalid_field_value": "A field's value must be a string, a number or a boolean; leave the field out when it has"
+    " none.",
+    "invalid_email": "This is no e-mail address that we can write to, such as name@example.com; leave the field out"
+    " when there is none.",
+    "consent_required": '"fields.consent" must be exactly the string "yes": the sender agrees to be contacted.',
+}
+
+
+class Problem(Exception):
+    """Why a call is not answered as its caller hoped: a code, and what is wrong with the submission, if it is that."""
+
+    def __init__(self, code, violations=(), headers=None, **words):
+        super().__init__(code)
+        self.code = code
+        self.violations = [{"code": code, "param": param, "message": VIOLATIONS[code]} for code, param in violations]
+        self.headers = headers or {}
+        if violations:
+            self.status, self.type, self.message = 422, INVALID, VIOLATIONS[code]
+        else:
+            self.status, self.type, message = ANSWERS[code]
+            self.message = message.format(**words)
+
+
+class Number(str):
+    """A JSON number as its text, so that 1.10 stays 1.10."""
+
+
+def without_duplicates(members):
+    unique = dict(members)
+    if len(unique) != len(members):
+        raise ValueError("an object has a key twice")
+    return unique
+
+
+def no_constant(_):
+    raise ValueError("NaN and Infinity are no JSON")
+
+
+DECODER = json.JSONDecoder(
+    parse_int=Number, parse_float=Number, parse_constant=no_constant, object_pairs_hook=without_duplicates
+)
+
+
+def parse_json(body):
+    try:
+        text = body.decode()
+        document = DECODER.decode(text)
+        if "\\u" in text:
+            # Half a surrogate pair has no UTF-8.
+            json.dumps(document, ensure_ascii=False).encode()
+    except json.JSONDecodeError as error:
+        raise Problem("malformed_json", why=f"{error.msg} at line {error.lineno}, column {error.colno}") from error
+    except UnicodeDecodeError as error:
+        raise Problem("malformed_json", why=f"it is not UTF-8 from byte {error.start} on") from error
+    except UnicodeEncodeError as error:
+        raise Problem("malformed_json", why="a \\u escape is half a surrogate pair") from error
+    except RecursionError as error:
+        raise Problem("malformed_json", why="it is nested too deep") from error
+    except ValueError as error:
+        raise Problem("malformed_json", why=str(error)) from error
+    if is_deeper_than(document, MAX_LEVELS):
+        raise Problem("malformed_json", why=f"it is nested deeper than {MAX_LEVELS} levels")
+    return document
+
+
+def is_deeper_than(value, levels):
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list):
+        return False
+    return levels == 0 or any(is_deeper_than(item, levels - 1) for item in value)
+
+
+def compact(value):
+    """The shortest JSON text, which `json.dumps` cannot write: it has no way to write a number's own text."""
+    kind = type(value)
+    if kind is str:
+        return quoted(value)
+    if kind is Number:
+        return value
+    if kind is dict:
+        return "{" + ",".join([f"{quoted(name)}:{compact(item)}" for name, item in value.items()]) + "}"
+    if kind is list:
+        return "[" + ",".join([compact(item) for item in value]) + "]"
+    return {True: "true", False: "false", None: "null"}[value]
+
+
+FORM = re.compile(r"[a-z0-9_-]{1,64}")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+LOCAL_PART = re.compile(r"(?=.{1,64}\Z)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+DOMAIN = re.compile(rf"(?:{LABEL}\.)+(?![0-9]+\Z){LABEL}")
+
+
+def is_email(value):
+    """A pattern does for SES's grammar; email-validator would cost 20 ms of the start."""
+    if type(value) is not str:
+        return False
+    local, _, domain = value.partition("@")
+    if not domain.isascii():
+        import idna  # Rare, and its tables are slow to load.
+
+        try:
+            domain = idna.encode(domain, uts46=True, std3_rules=True).decode()
+        except idna.IDNAError:
+            return False
+    longest = max(len(value.encode()), len(local) + 1 + len(domain))
+    return longest <= 254 and bool(LOCAL_PART.fullmatch(local) and DOMAIN.fullmatch(domain))
+
+
+class Submission:
+    """What was sent, once it is known to be valid. Its fields hold no credentials."""
+
+    def __init__(self, form, dept, fields, fields_json):
+        self.form, self.dept = form, dept
+        self.fields, self.redactions = redacted_fields(fields)
+        self.fields_json = compact(self.fields) if self.redactions else fields_json
+
+    def fingerprint(self):
+        """Equal for two submissions that differ in white space and key order alone."""
+        return f"{self.form}\0{self.dept or ''}\0{compact(dict(sorted(self.fields.items())))}"
+
+    @classmethod
+    def parse(cls, body):
+        document = parse_json(body)
+        if type(document) is not dict:
+            raise Problem("invalid_body")
+        wrong, fields_json = [], ""
+        for key, value in document.items():
+            if key == "form":
+                if type(value) is not str or not FORM.fullmatch(value) or redacted(value)[1]:
+                    wrong.append(("invalid_form", "form"))
+            elif key == "dept":
+                if value not in DEPTS:
+                    wrong.append(("invalid_dept", "dept"))
+            elif key == "fields":
+                if type(value) is dict:
+                    fields_json = compact(value)
+                    wrong += wrong_fields(value, fields_json)
+                else:
+                    wrong.append(("invalid_fields", "fields"))
+        fields = document.get("fields")
+        if "form" not in document:
+            wrong.append(("form_required", "form"))
+        if "fields" not in document:
+            wrong.append(("fields_required", "fields"))
+        if type(fields) is not dict or "consent" not in fields:
+            wrong.append(("consent_required", "fields.consent"))
+        if wrong:
+            raise Problem(wrong[0][0], wrong)
+        return cls(document["form"], document.get("dept"), fields, fields_json)
+
+
+def wrong_fields(fields, fields_json):
+    wrong = []
+    if len(fields) > MAX_FIELDS:
+        wrong.append(("too_many_fields", "fields"))
+    if len(fields_json.encode()) > MAX_FIELDS_BYTES:
+        wrong.append(("fields_too_large", "fields"))
+    for name, value in fields.items():
+        codes = []
+        if not name or len(name.encode()) > MAX_NAME_BYTES or CONTROL.search(name):
+            codes.append("invalid_field_name")
+        if name == "email" and not is_email(value):
+            codes.append("invalid_email")
+        if name == "consent" and (type(value) is not str or value != "yes"):
+            codes.append("consent_required")
+        if type(value) not in (str, Number, bool):
+            codes.append("invalid_field_value")
+        if codes:
+            param = f"fields.{redacted(name)[0]}"
+            wrong += [(code, param) for code in codes]
+    return wrong
+
+
+# One pattern, its groups named after what they find.
+CREDENTIAL = re.compile(
+    r"""
+      (?P<secret_key>     \bsk_(?:live|test)_[A-Za-z0-9_]{3,} )
+    | (?P<restricted_key> \brk_(?:live_|test_)?[A-Za-z0-9_]{8,} )
+    | (?P<webhook_secret> \bwhsec_[A-Za-z0-9+/=_-]{3,} )
+    | (?P<jwt>            (?<![\w-])eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){2,4} )
+    | (?P<bearer_token>   (?<=\b[Bb]earer\ )[A-Za-z0-9._~+/-]{12,}=* )
+    | (?P<aws_access_key> \b(?:AKIA|ASIA)[A-Z2-7]{16}\b )
+    | (?P<private_key>    -----BEGIN\ [A-Z ]*PRIVATE\ KEY-----.*?(?:-----END\ [A-Z ]*PRIVATE\ KEY-----|\Z) )
+    | (?P<client_secret>  (?<=\bclient_secret=)[^\s&"',;]+ )
+    | (?P<access_token>   (?<=\baccess_token=)[^\s&"',;]+ )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+# What each of them holds: most texts hold none, and are not searched any further.
+HINTS = ("sk_", "rk_", "whsec_", "eyJ", "earer ", "AKIA", "ASIA", "-----BEGIN ", "client_secret=", "access_token=")
+
+
+def redacted(text):
+    """A text without its credentials, and how many of each kind it held."""
+    counts = {}
+    if not any(hint in text for hint in HINTS):
+        return text, counts
+
+    def mark(found):
+        kind = found.lastgroup
+        counts[kind] = counts.get(kind, 0) + 1
+        return f"[REDACTED:{kind}]"
+
+    return CREDENTIAL.sub(mark, text), counts
+
+
+def redacted_fields(fields):
+    kept, redactions = {}, []
+    for name, value in fields.items():
+        in_value = {}
+        if type(value) is str:
+            value, in_value = redacted(value)
+        unmarked, (name, counts) = name, redacted(name)
+        number = 2
+        while name != unmarked and (name in kept or name in fields):
+            name, number = f"{redacted(unmarked)[0]} ({number})", number + 1
+        for kind, count in in_value.items():
+            counts[kind] = counts.get(kind, 0) + count
+        kept[name] = value
+        redactions += [(f"fields.{name}", kind, count) for kind, count in counts.items()]
+    return kept, redactions
+
+
+def is_utf8_json(media_type):
+    essence, *parameters = (part.strip().lower() for part in media_type.split(";"))
+    charsets = [part[8:].strip(' "') for part in parameters if part.startswith("charset=")]
+    return essence == "application/json" and all(charset in ("utf-8", "utf8") for charset in charsets)
+
+
+QUOTED_KEY = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
+VISIBLE_ASCII = re.compile(r"[!-~]{1,255}")
+
+
+def idempotency_key(sent):
+    """The key of an Idempotency-Key header, bare or quoted (RFC 9651 section 3.3.3); none if it was not sent."""
+    if not sent:
+        return None
+    key = sent[0]
+    if string := QUOTED_KEY.fullmatch(key):
+        key = re.sub(r"\\(.)", r"\1", string[1])
+    if len(sent) > 1 or not VISIBLE_ASCII.fullmatch(key):
+        raise Problem("invalid_idempotency_key")
+    return key
