@@ -19,7 +19,7 @@ SAM := .local/sam
 # The driver by name, too, and the floors: none of them shares features with another.
 BENCH  := .local/bench
 DRIVER := cargo run --quiet --locked --profile driver --package bench --
-FLOORS := $(notdir $(wildcard bench/floors/*))
+FLOORS := $(addsuffix -floor,$(notdir $(wildcard bench/floors/*)))
 
 CARGO_DENY    := .local/cargo/cargo-deny@0.20.2
 CARGO_MACHETE := .local/cargo/cargo-machete@0.9.2
@@ -97,6 +97,33 @@ bench-check: binaries build valgrind ## instructions, sizes, connections and cal
 # For this machine, as in production: the local stack runs what AWS would.
 binaries: cargo
 	cargo build --locked --release $(FUNCTIONS)
+
+# As one would zip them for AWS. The peers are copied to where what they need is installed.
+zips: binaries
+	cargo build --locked --release $(addprefix --package ,$(filter lambda%,$(FLOORS)))
+	cargo build --locked --release $(addprefix --package ,$(filter poller%,$(FLOORS)))
+	@mkdir -p $(BENCH)
+	@for name in create-enquiry $(FLOORS); do python3 -m zipfile -c $(BENCH)/$$name.zip target/release/$$name; done
+
+$(BENCH)/python.zip: $(wildcard bench/peers/python/*.*) | $(VENV)/ready
+	@echo "Installing the Python peer into $(BENCH)/python"
+	@rm -rf $(BENCH)/python && mkdir -p $(BENCH)/python && cp bench/peers/python/*.* $(BENCH)/python
+	@python3 -m venv --clear $(BENCH)/pip
+	@$(BENCH)/pip/bin/pip install --quiet --disable-pip-version-check --target $(BENCH)/python -r bench/peers/python/requirements.txt
+	@cd $(BENCH)/python && python3 -m compileall -q . && python3 -m zipfile -c ../python.zip *
+
+$(BENCH)/node-bundled.zip: $(wildcard bench/peers/node/*.*)
+	@command -v npm >/dev/null || { \
+		echo "npm is missing. Install Node 20 with npm (Debian, Ubuntu: apt-get install nodejs npm)"; exit 1; }
+	@echo "Installing the Node peers into $(BENCH)/node"
+	@rm -rf $(BENCH)/node && mkdir -p $(BENCH)/node && cp bench/peers/node/*.* $(BENCH)/node
+	@cd $(BENCH)/node && npm ci --silent && npm run --silent bundle && npm prune --silent --omit=dev
+	@cd $(BENCH)/node && python3 -m zipfile -c ../node.zip *.mjs package.json node_modules
+	@cd $(BENCH)/node && python3 -m zipfile -c ../node-bundled.zip dist/runtime.cjs
+
+valgrind:
+	@command -v valgrind >/dev/null || { \
+		echo "valgrind is missing. Install it (Debian, Ubuntu: apt-get install valgrind)"; exit 1; }
 
 settings: $(VENV)/ready
 	@$(PYTHON) infra/deploy.py --settings $(ENVIRONMENT)

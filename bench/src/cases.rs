@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use crate::Bench;
@@ -28,15 +29,30 @@ struct Request {
     /// Instead of, or besides, the one that says that the body is JSON; `null` leaves one out.
     #[serde(default)]
     headers: Map<String, Value>,
-    body: Option<String>,
+    body: Option<Body>,
     body_base64: Option<String>,
-    json: Option<Value>,
+    json: Option<Box<RawValue>>,
     /// A source address; by default one that no other case has.
     client: Option<String>,
     /// How often it is sent. Only the last answer is looked at.
     #[serde(default = "once")]
     times: u32,
     expect: Expectation,
+}
+
+/// A body's text, or its parts, which may be repeated.
+#[derive(Clone, Deserialize)]
+#[serde(untagged)]
+enum Body {
+    Text(String),
+    Parts(Vec<Part>),
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(untagged)]
+enum Part {
+    Text(String),
+    Repeated(String, usize),
 }
 
 #[derive(Deserialize)]
@@ -129,10 +145,34 @@ fn event(request: &Request, number: usize) -> Result<Value> {
     let client = request.client.clone().unwrap_or_else(|| format!("198.18.0.{number}"));
     event["requestContext"]["identity"]["sourceIp"] = json!(client);
     event["isBase64Encoded"] = json!(request.body_base64.is_some());
-    let json = request.json.as_ref().map(Value::to_string);
-    event["body"] =
-        json!(request.body_base64.as_ref().or(request.body.as_ref()).or(json.as_ref()).map_or(BODY, String::as_str));
+    event["body"] = json!(body_of(request));
     Ok(event)
+}
+
+/// What is sent, if anything is: a preflight has no body.
+fn body_of(request: &Request) -> Option<String> {
+    let given = request.body.as_ref().map(Body::text);
+    let json = request.json.as_ref().map(|json| json.get().to_owned());
+    let default = (request.method == "POST").then(|| BODY.to_owned());
+    request.body_base64.clone().or(given).or(json).or(default)
+}
+
+impl Body {
+    fn text(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Parts(parts) => parts.iter().map(Part::text).collect(),
+        }
+    }
+}
+
+impl Part {
+    fn text(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Repeated(text, times) => text.repeat(*times),
+        }
+    }
 }
 
 fn post() -> String {

@@ -110,3 +110,21 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
     let index = (sorted.len() as f64 * share).ceil() as usize;
     sorted.get(index.saturating_sub(1)).copied().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_distribution_has_the_middle_the_far_end_and_the_width_of_its_values() {
+        let values: Vec<_> = (1..=100).rev().map(f64::from).collect();
+        let Distribution { median, p99, spread, samples } = Distribution::of(&values);
+        assert_eq!((median, p99, spread, samples), (50.0, 99.0, 0.5, 100));
+    }
+
+    #[test]
+    fn one_value_is_all_of_it() {
+        let Distribution { median, p99, spread, samples } = Distribution::of(&[3.0]);
+        assert_eq!((median, p99, spread, samples), (3.0, 3.0, 0.0, 1));
+    }
+}

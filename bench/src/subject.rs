@@ -95,7 +95,7 @@ pub(crate) const PEERS: [Subject; 3] = [
         title: "Node, SDK v3, bundled",
         event: ENQUIRY,
         calls: ENQUIRY_CALLS,
-        program: Program::Node("dist/app.mjs"),
+        program: Program::Node("dist/runtime.cjs"),
     },
 ];
 
@@ -171,7 +171,7 @@ fn peer(name: &str) -> PathBuf {
 }
 
 /// What Lambda puts into an environment (Lambda Developer Guide, "Defined runtime environment variables").
-const LAMBDAS: [(&str, &str); 10] = [
+const LAMBDAS: [(&str, &str); 11] = [
     ("AWS_REGION", "eu-west-2"),
     ("AWS_DEFAULT_REGION", "eu-west-2"),
     ("AWS_ACCESS_KEY_ID", "ASIAIOSFODNN7EXAMPLE"),
@@ -182,6 +182,8 @@ const LAMBDAS: [(&str, &str); 10] = [
     ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/bench"),
     ("AWS_LAMBDA_LOG_STREAM_NAME", "2026/06/30/[$LATEST]bench"),
     ("LANG", "en_US.UTF-8"),
+    // Node's SDK says at each start that it will want a newer Node.
+    ("NODE_NO_WARNINGS", "1"),
 ];
 
 /// What the template puts into it.

@@ -135,3 +135,63 @@ fn error(code: &str, mut body: Value) -> (u16, Value) {
     body["message"] = json!("The conditional request failed");
     (400, body)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(tables: &mut Tables, id: &str, form: &str) -> (u16, Value) {
+        let item = json!({ "id": { "S": id }, "form": { "S": form } });
+        tables.answer("PutItem", &json!({ "TableName": ENQUIRIES_TABLE, "Item": item }))
+    }
+
+    #[test]
+    fn an_item_is_put_once_and_the_one_that_is_there_is_shown() {
+        let mut tables = Tables::default();
+        assert_eq!(put(&mut tables, "enq_1", "complaint").0, 200);
+        let (status, body) = put(&mut tables, "enq_1", "hardship");
+        assert_eq!((status, &body["Item"]["form"]["S"]), (400, &json!("complaint")));
+    }
+
+    #[test]
+    fn a_transaction_puts_everything_or_nothing() {
+        let mut tables = Tables::default();
+        let item = |table: &str, key: &str, value: &str| json!({ "Put": { "TableName": table, "Item": { key: { "S": value } } } });
+        let transaction = |id: &str| json!({ "TransactItems": [item(ENQUIRIES_TABLE, "id", id), item(IDEMPOTENCY_TABLE, "key", "k")] });
+        assert_eq!(tables.answer("TransactWriteItems", &transaction("enq_1")).0, 200);
+        let (status, body) = tables.answer("TransactWriteItems", &transaction("enq_2"));
+        let codes = [0, 1].map(|index: usize| body["CancellationReasons"][index]["Code"].clone());
+        assert_eq!((status, codes), (400, [json!("None"), json!("ConditionalCheckFailed")]));
+        assert_eq!(tables.all(ENQUIRIES_TABLE).len(), 1);
+    }
+
+    #[test]
+    fn a_counter_counts_up_to_its_limit() {
+        let mut tables = Tables::default();
+        let count = json!({
+            "TableName": RATE_COUNTERS_TABLE,
+            "Key": { "client_window": { "S": "c#0" } },
+            "ExpressionAttributeValues": { ":limit": { "N": "2" } },
+        });
+        for hits in ["1", "2"] {
+            assert_eq!(tables.answer("UpdateItem", &count), (200, json!({ "Attributes": { "hits": { "N": hits } } })));
+        }
+        assert_eq!(tables.answer("UpdateItem", &count).0, 400);
+    }
+
+    #[test]
+    fn an_update_sets_attributes_by_name_or_by_placeholder() {
+        let mut tables = Tables::default();
+        let update = json!({
+            "TableName": IDEMPOTENCY_TABLE,
+            "Key": { "key": { "S": "k" } },
+            "UpdateExpression": "SET #status = :status, data = :data",
+            "ExpressionAttributeNames": { "#status": "status" },
+            "ExpressionAttributeValues": { ":status": { "S": "COMPLETED" }, ":data": { "S": "{}" } },
+        });
+        tables.answer("UpdateItem", &update);
+        let (_, got) =
+            tables.answer("GetItem", &json!({ "TableName": IDEMPOTENCY_TABLE, "Key": { "key": { "S": "k" } } }));
+        assert_eq!(got["Item"], json!({ "status": { "S": "COMPLETED" }, "data": { "S": "{}" } }));
+    }
+}

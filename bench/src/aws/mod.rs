@@ -36,6 +36,8 @@ pub(crate) enum Service {
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) operation: String,
+    /// Whether its condition was refused: an id that is taken already, of which there are but 2^30.
+    pub(crate) refused: bool,
     /// When it was answered.
     pub(crate) ended: Instant,
 }
@@ -125,7 +127,8 @@ impl Answering for Endpoint {
             Service::Sqs => sqs_response(&sqs_answer(&operation, &asked)),
             Service::Ses => ses_response(),
         };
-        lock(&self.state).seen.calls.push(Call { operation, ended: Instant::now() });
+        let refused = response.status() != 200;
+        lock(&self.state).seen.calls.push(Call { operation, refused, ended: Instant::now() });
         response
     }
 }
