@@ -21,6 +21,7 @@ struct Ceilings {
     init_instructions: u64,
     first_instructions: u64,
     warm_instructions: u64,
+    peak_rss_kib: u64,
     connections: u64,
     calls_waited_for: u64,
     zip_bytes: u64,
@@ -45,7 +46,7 @@ pub(crate) async fn check(bench: &Bench) -> Result<()> {
     if passed.is_empty() { Ok(()) } else { bail!("{}. See bench/ceilings.toml", passed.join("; ")) }
 }
 
-async fn figures(bench: &Bench, subject: &Subject, at_most: &Ceilings) -> Result<[(&'static str, u64, u64); 6]> {
+async fn figures(bench: &Bench, subject: &Subject, at_most: &Ceilings) -> Result<[(&'static str, u64, u64); 7]> {
     let counted = instructions::count(bench, subject, true).await?;
     let lived = live(bench, subject, Life { warm: 20, ..Life::default() }).await?;
     let waited_for = lived.warm.iter().map(|warm| warm.calls_waited_for).max().unwrap_or_default();
@@ -53,6 +54,7 @@ async fn figures(bench: &Bench, subject: &Subject, at_most: &Ceilings) -> Result
         ("init instructions", counted.init, at_most.init_instructions),
         ("first instructions", counted.first, at_most.first_instructions),
         ("warm instructions", counted.warm, at_most.warm_instructions),
+        ("KiB of peak memory", lived.peak_rss_kib, at_most.peak_rss_kib),
         ("connections", lived.connections.try_into()?, at_most.connections),
         ("calls waited for", waited_for.try_into()?, at_most.calls_waited_for),
         ("bytes of the zip", subject.deployed_bytes()?, at_most.zip_bytes),

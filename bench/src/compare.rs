@@ -51,6 +51,7 @@ pub(crate) async fn compare(bench: &Bench) -> Result<Figures> {
     }
     for subject in &all {
         figures.add(Figure::Zip, subject.name, millions(subject.zip_bytes()?));
+        figures.add(Figure::Unpacked, subject.name, millions(subject.unpacked_bytes()?));
     }
     Ok(figures)
 }

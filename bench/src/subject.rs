@@ -35,6 +35,8 @@ enum Program {
     Node(&'static str),
 }
 
+/// The Node peer in one file.
+const BUNDLE: &str = "dist/runtime.cjs";
 /// The sample of an accepted enquiry without a key.
 const ENQUIRY: &str = "rest-v1-contact-us";
 const ENQUIRY_CALLS: &[&str] = &["UpdateItem", "PutItem", "SendMessage"];
@@ -95,7 +97,7 @@ pub(crate) const PEERS: [Subject; 3] = [
         title: "Node, SDK v3, bundled",
         event: ENQUIRY,
         calls: ENQUIRY_CALLS,
-        program: Program::Node("dist/runtime.cjs"),
+        program: Program::Node(BUNDLE),
     },
 ];
 
@@ -156,13 +158,30 @@ impl Subject {
         bytes(&Path::new(ROOT).join("target/lambda").join(self.name).join("bootstrap.zip"))
     }
 
+    /// The size of what is in that zip.
+    pub(crate) fn unpacked_bytes(&self) -> Result<u64> {
+        match self.program {
+            Program::Binary => bytes(&self.binary()),
+            Program::Python => bytes(&peer("python")),
+            Program::Node(BUNDLE) => bytes(&peer("node").join(BUNDLE)),
+            Program::Node(script) => {
+                Ok(bytes(&peer("node").join(script))? + bytes(&peer("node").join("node_modules"))?)
+            }
+        }
+    }
+
     fn binary(&self) -> PathBuf {
         Path::new(ROOT).join("target/release").join(self.name)
     }
 }
 
-fn bytes(file: &Path) -> Result<u64> {
-    Ok(fs::metadata(file).with_context(|| format!("{} is missing; make builds it", file.display()))?.len())
+/// The size of a file, or of all files in a folder.
+fn bytes(path: &Path) -> Result<u64> {
+    let found = fs::metadata(path).with_context(|| format!("{} is missing; make builds it", path.display()))?;
+    if found.is_file() {
+        return Ok(found.len());
+    }
+    fs::read_dir(path)?.map(|entry| bytes(&entry?.path())).sum()
 }
 
 /// Where `make` puts a peer with all that it needs.
