@@ -4,6 +4,7 @@
 //! The only reader of environment variables, and the only user of Lambda's runtime. It knows nothing of enquiries: what a
 //! variable means is for the type that it is parsed into.
 
+mod http_client;
 mod logs;
 mod sdk;
 mod serve;

@@ -7,30 +7,20 @@ use std::time::Duration;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
-use aws_smithy_http_client::Builder;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
-use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
-use aws_smithy_runtime_api::client::http::{HttpClient, HttpConnectorSettings, SharedHttpConnector};
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_runtime_api::shared::IntoShared;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
-use aws_types::sdk_config::{SharedHttpClient, StalledStreamProtectionConfig};
+use aws_types::sdk_config::StalledStreamProtectionConfig;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
+use rustls::RootCertStore;
 
+use crate::http_client::{pooled_client, roots_of};
 use crate::variables::{VariableError, Variables};
 
 /// The pause before the first retry, at most; the SDK's default of a second would use up the whole budget.
 const FIRST_RETRY_AFTER: Duration = Duration::from_millis(50);
-/// How long an unused connection is kept. Lambda freezes an idle environment, and a connection that the other side closed
-/// meanwhile costs a failed attempt: SQS and DynamoDB keep theirs for about a minute.
-const POOL_IDLE: Duration = Duration::from_secs(50);
 const ATTEMPTS: u32 = 3;
 const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 
@@ -40,6 +30,9 @@ pub enum SdkSetupError {
     /// A variable is missing or bad.
     #[error(transparent)]
     Variable(#[from] VariableError),
+    /// TLS cannot be configured.
+    #[error("TLS cannot be configured: {0}")]
+    Tls(#[from] rustls::Error),
     /// The file of root certificates cannot be read or holds none.
     #[error("the root certificates in {file}, which SSL_CERT_FILE names, cannot be used: {reason}")]
     RootCertificates {
@@ -68,12 +61,13 @@ pub fn sdk_config(variables: &Variables) -> Result<SdkConfig, SdkSetupError> {
         "environment",
     );
     let timeouts = TimeoutConfig::builder()
-        .connect_timeout(variables.milliseconds_or("CONNECT_TIMEOUT_MS", Duration::from_secs(1))?)
         .operation_attempt_timeout(variables.milliseconds_or("ATTEMPT_TIMEOUT_MS", Duration::from_millis(800))?)
         .operation_timeout(variables.milliseconds_or("OPERATION_TIMEOUT_MS", Duration::from_secs(2))?)
         .build();
     let is_plain_http = endpoint.as_ref().is_some_and(|url| url.starts_with("http://"));
-    let http_client = if is_plain_http { plain_http_client() } else { https_client(variables)? };
+    let roots = if is_plain_http { RootCertStore::empty() } else { roots(variables)? };
+    let connect_timeout = variables.milliseconds_or("CONNECT_TIMEOUT_MS", Duration::from_secs(1))?;
+    let http_client = pooled_client(roots, connect_timeout)?;
     let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(variables.required::<String>("AWS_REGION")?))
@@ -99,42 +93,13 @@ impl LoadServiceConfig for ServiceEndpoints {
     }
 }
 
-fn plain_http_client() -> SharedHttpClient {
-    Builder::new().pool_idle_timeout(POOL_IDLE).build_http()
-}
-
-/// TLS by ring: aws-lc gathers jitter entropy for 423 million instructions on its first use.
-fn https_client(variables: &Variables) -> Result<SharedHttpClient, SdkSetupError> {
+/// The certificates in the file that `SSL_CERT_FILE` names.
+fn roots(variables: &Variables) -> Result<RootCertStore, SdkSetupError> {
     let file: String = variables.required("SSL_CERT_FILE")?;
     let unusable = |reason: String| SdkSetupError::RootCertificates { file: file.clone(), reason };
-    let roots = std::fs::read(&file).map_err(|error| unusable(error.to_string()))?;
-    // The client does not complain of a file without certificates; each of its calls would fail instead.
-    match CertificateDer::pem_slice_iter(&roots).next() {
-        Some(Ok(_)) => {}
-        Some(Err(error)) => return Err(unusable(error.to_string())),
-        None => return Err(unusable("there are none".to_owned())),
-    }
-    let context = TlsContext::builder()
-        .with_trust_store(TrustStore::empty().with_pem_certificate(roots))
-        .build()
-        .map_err(|error| unusable(error.to_string()))?;
-    let tls = Builder::new().pool_idle_timeout(POOL_IDLE).tls_provider(Provider::Rustls(CryptoMode::Ring));
-    Ok(BuiltOnce(tls.tls_context(context).build_https()).into_shared())
-}
-
-/// An HTTP client that is built at its first call alone. The one below it is also built on trial for each client of a service,
-/// and thrown away: that reads all root certificates again, each time for 9 million instructions.
-#[derive(Debug)]
-struct BuiltOnce(SharedHttpClient);
-
-impl HttpClient for BuiltOnce {
-    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
-        self.0.http_connector(settings, components)
-    }
-
-    fn connector_metadata(&self) -> Option<ConnectorMetadata> {
-        self.0.connector_metadata()
-    }
+    let pem = std::fs::read(&file).map_err(|error| unusable(error.to_string()))?;
+    let roots = roots_of(&pem);
+    if roots.is_empty() { Err(unusable("there are none".to_owned())) } else { Ok(roots) }
 }
 
 #[cfg(test)]
