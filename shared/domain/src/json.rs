@@ -147,8 +147,9 @@ impl fmt::Debug for Json<'_> {
 }
 
 /// Appends `value` as a JSON string.
+#[expect(clippy::expect_used, reason = "a text always serializes")]
 fn push_string(text: &mut String, value: &str) {
-    text.push_str(&serde_json::Value::from(value).to_string());
+    text.push_str(&serde_json::to_string(value).expect("a text is JSON"));
 }
 
 /// The whole text, kept so that a raw value below it knows its position.
