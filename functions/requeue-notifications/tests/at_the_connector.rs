@@ -2,8 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::ops::Range;
+use std::time::Duration;
 
-use connector::{Answer, Aws, Lines, Request, dynamodb_error};
+use connector::{Answer, Aws, Lines, Request, default_answer, dynamodb_error};
 use jiff::{SignedDuration, Timestamp};
 use requeue_notifications::{Config, State, Sweep, requeue_notifications};
 use runtime::{Variables, Version};
@@ -100,6 +101,16 @@ async fn nothing_due_is_a_query_for_each_shard_and_nothing_else() {
     let line = app.log.json().pop().unwrap();
     assert_eq!((&line["event"], &line["outcome"]), (&json!("sweep"), &json!("swept")));
     assert_eq!((&line["left"], &line["oldest_due_seconds"]), (&json!(0), &json!(0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn four_shards_are_asked_at_once() {
+    let app = App::new();
+    let slow = Answer::Slow(Duration::from_millis(5), Box::new(default_answer("Query")));
+    app.aws.answers("Query", [slow]);
+    app.sweep().await;
+    let most = app.aws.requests().iter().map(|request| request.others_under_way).max();
+    assert_eq!(most, Some(3));
 }
 
 #[tokio::test]
