@@ -1,5 +1,5 @@
-//! A certificate authority that lives as long as the run: a root, an intermediate and a leaf for `localhost`, as AWS's endpoints
-//! have them.
+//! A certificate authority that lives as long as the run: a root, an intermediate and a leaf for `localhost`, all with RSA keys of
+//! 2,048 bits, as AWS's endpoints have them. What a client computes to believe them is a part of a start.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,9 @@ use std::sync::Arc;
 use anyhow::Result;
 use pem::Pem;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rsa::RsaPrivateKey;
+use rsa::pkcs8::EncodePrivateKey;
+use rsa::rand_core::OsRng;
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -25,9 +28,9 @@ pub(crate) struct Certificates {
 impl Certificates {
     /// Makes the chain, and writes the roots into `folder`.
     pub(crate) fn issue(folder: &Path) -> Result<Self> {
-        let root = CertifiedIssuer::self_signed(authority("Bench Root"), KeyPair::generate()?)?;
-        let intermediate = CertifiedIssuer::signed_by(authority("Bench Intermediate"), KeyPair::generate()?, &root)?;
-        let leaf_key = KeyPair::generate()?;
+        let root = CertifiedIssuer::self_signed(authority("Bench Root"), rsa_key()?)?;
+        let intermediate = CertifiedIssuer::signed_by(authority("Bench Intermediate"), rsa_key()?, &root)?;
+        let leaf_key = rsa_key()?;
         let leaf = CertificateParams::new(["localhost".to_owned()])?.signed_by(&leaf_key, &intermediate)?;
 
         let chain = vec![leaf.der().clone(), intermediate.der().clone()];
@@ -46,6 +49,11 @@ impl Certificates {
         fs::write(&roots, pem::encode_many(&mozillas) + &root.pem())?;
         Ok(Self { server: Arc::new(server), roots, own_root })
     }
+}
+
+fn rsa_key() -> Result<KeyPair> {
+    let key = RsaPrivateKey::new(&mut OsRng, 2_048)?;
+    Ok(KeyPair::try_from(key.to_pkcs8_der()?.as_bytes())?)
 }
 
 fn authority(name: &str) -> CertificateParams {
