@@ -90,6 +90,13 @@ async fn lives(bench: &Bench, subject: &Subject, long: bool, figures: &mut Figur
             figures.add(Figure::CallsWaitedFor, name, warm.calls_waited_for as f64);
         }
     }
+    if long && subject.with_key.is_some() {
+        let life = Life { warm: WARM, with_key: true, ..Life::default() };
+        figures.add(Figure::WithKeyCpu, name, mean_cpu(&live(bench, subject, life).await?));
+        for warm in live(bench, subject, Life { delay: DELAY, ..life }).await?.warm {
+            figures.add(Figure::WithKeyAt5Ms, name, milliseconds(warm.wall));
+        }
+    }
     Ok(())
 }
 

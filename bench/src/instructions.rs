@@ -46,13 +46,13 @@ async fn until(bench: &Bench, subject: &Subject, warms_up: bool, invocations: u6
         command.env("WARM_UP_TIMEOUT_MS", "0");
     }
     let (mut environment, _) = Environment::start(command, None).await?;
-    let mut events = Events::like(subject.event)?;
+    let mut events = Events::like(subject.work.event)?;
     let mut checks = Checks::default();
     bench.aws.hold(bench.enquiry.as_ref());
     bench.aws.seen();
     for _ in 0..invocations {
         let invocation = environment.invoke(events.make()).await?;
-        checks.check(subject, &invocation.answer, &bench.aws.seen().calls)?;
+        checks.check(&subject.work, &invocation.answer, &bench.aws.seen().calls)?;
     }
     environment.end().await?;
     let log = fs::read_to_string(log)?;

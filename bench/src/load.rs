@@ -76,7 +76,7 @@ pub(crate) async fn load(bench: &Bench) -> Result<Vec<Load>> {
 pub(crate) async fn flood(bench: &Bench) -> Result<Vec<Flood>> {
     bench.aws.delay(DELAY);
     let mut floods = Vec::new();
-    let event = Events::like(CREATE_ENQUIRY.event)?.make();
+    let event = Events::like(CREATE_ENQUIRY.work.event)?.make();
     for environments in ENVIRONMENTS {
         bench.aws.hold(None);
         let (arrivals, pool) = start(bench, environments, vec![event.clone(); FLOOD].into_iter()).await?;
@@ -99,7 +99,7 @@ pub(crate) async fn flood(bench: &Bench) -> Result<Vec<Flood>> {
 async fn busy(bench: &Bench) -> Result<Duration> {
     let (mut environment, _) =
         Environment::start(CREATE_ENQUIRY.command(&bench.aws, &bench.certificates), None).await?;
-    let mut events = Events::like(CREATE_ENQUIRY.event)?;
+    let mut events = Events::like(CREATE_ENQUIRY.work.event)?;
     let mut busy = Vec::new();
     for _ in 0..50 {
         let invocation = environment.invoke(events.make()).await?;
@@ -112,7 +112,7 @@ async fn busy(bench: &Bench) -> Result<Duration> {
 
 async fn under(bench: &Bench, environments: u32, offered: f64) -> Result<Load> {
     bench.aws.hold(None);
-    let mut events = Events::like(CREATE_ENQUIRY.event)?;
+    let mut events = Events::like(CREATE_ENQUIRY.work.event)?;
     let (arrivals, pool) = start(bench, environments, std::iter::from_fn(move || Some(events.make()))).await?;
     let began = Instant::now();
     let mut next = began;
@@ -126,7 +126,7 @@ async fn under(bench: &Bench, environments: u32, offered: f64) -> Result<Load> {
     let ids: HashSet<_> = answers.iter().filter_map(|given| id(&given.answer)).collect();
     ensure!(ids.len() == answers.len(), "{} of {} were accepted", ids.len(), answers.len());
     ensure!(bench.aws.enquiries().len() == ids.len(), "{} are recorded", bench.aws.enquiries().len());
-    ensure!(bench.aws.seen().calls.len() == CREATE_ENQUIRY.calls.len() * ids.len(), "not three calls each");
+    ensure!(bench.aws.seen().calls.len() == CREATE_ENQUIRY.work.calls.len() * ids.len(), "not three calls each");
     let latencies: Vec<_> = answers.iter().map(|given| milliseconds(given.at - given.came)).collect();
     let offered = answers.len() as f64 / LASTS.as_secs_f64();
     Ok(Load { environments, offered, answered: rate(&answers, began), latency: Distribution::of(&latencies) })

@@ -10,13 +10,15 @@ use crate::Bench;
 use crate::aws::Call;
 use crate::environment::{Environment, Init};
 use crate::events::Events;
-use crate::subject::Subject;
+use crate::subject::{Subject, Work};
 
 /// Under which circumstances a function lives, and how long.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Life {
     /// How many events it is given after the first.
     pub(crate) warm: usize,
+    /// Whether the enquiries have keys.
+    pub(crate) with_key: bool,
     /// Whether it opens its connections in init.
     pub(crate) warms_up: bool,
     /// The memory whose share of a core it has after init; none is the whole core.
@@ -50,7 +52,7 @@ pub(crate) struct Invoked {
 
 impl Default for Life {
     fn default() -> Self {
-        Self { warm: 0, warms_up: true, memory_mb: None, delay: Duration::ZERO }
+        Self { warm: 0, with_key: false, warms_up: true, memory_mb: None, delay: Duration::ZERO }
     }
 }
 
@@ -71,13 +73,14 @@ async fn lived(bench: &Bench, subject: &Subject, life: Life) -> Result<Lived> {
     }
     let (mut environment, init) = Environment::start(command, life.memory_mb).await?;
     let mut connections = aws.seen().connections;
-    let mut events = Events::like(subject.event)?;
+    let work = if life.with_key { subject.with_key.context("it knows no keys")? } else { subject.work };
+    let mut events = Events::like(work.event)?;
     let mut checks = Checks::default();
     let mut invoked = async || {
         let invocation = environment.invoke(events.make()).await?;
         let seen = aws.seen();
         connections += seen.connections;
-        checks.check(subject, &invocation.answer, &seen.calls)?;
+        checks.check(&work, &invocation.answer, &seen.calls)?;
         Ok::<_, anyhow::Error>(Invoked {
             wall: invocation.answered - invocation.began,
             busy: invocation.asked - invocation.began,
@@ -102,11 +105,11 @@ pub(crate) struct Checks {
 }
 
 impl Checks {
-    /// Each answer is right, no id is given twice, and the calls are those that the subject makes.
-    pub(crate) fn check(&mut self, subject: &Subject, answer: &Value, calls: &[Call]) -> Result<()> {
+    /// An answer is right, its id was not given before, and the calls are those of the work.
+    pub(crate) fn check(&mut self, work: &Work, answer: &Value, calls: &[Call]) -> Result<()> {
         let made: Vec<_> = calls.iter().filter(|call| !call.refused).map(|call| call.operation.as_str()).collect();
-        ensure!(made == subject.calls, "it called {made:?}");
-        if subject.calls.contains(&"PutItem") {
+        ensure!(made == work.calls, "it called {made:?}");
+        if work.calls.contains(&"SendMessage") {
             ensure!(answer["statusCode"] == 201, "it answered {answer}");
             let body: Value = serde_json::from_str(answer["body"].as_str().unwrap_or_default())?;
             let id = body["id"].as_str().context("no id")?;

@@ -18,11 +18,12 @@ use crate::subject::{CREATE_ENQUIRY, FLOORS, PEERS, title_of};
 const BEGINS: &str = "<!-- measured -->\n";
 const ENDS: &str = "<!-- /measured -->";
 /// What README shows.
-pub(crate) const SHOWN: [Figure; 7] = [
+pub(crate) const SHOWN: [Figure; 8] = [
     Figure::Init,
     Figure::First,
     Figure::FirstAt128,
     Figure::WarmAt5Ms,
+    Figure::WithKeyAt5Ms,
     Figure::WarmCpuOf2000,
     Figure::Rss,
     Figure::Zip,
@@ -80,7 +81,7 @@ pub(crate) fn floods(floods: &[Flood]) -> String {
         "| environments | accepted | refused | calls to AWS | without the memory | answered, 1/s |\n".to_owned();
     table += "| ---: | ---: | ---: | ---: | ---: | ---: |\n";
     for Flood { environments, accepted, refused, calls, answered } in floods {
-        let without = accepted * CREATE_ENQUIRY.calls.len() + refused;
+        let without = accepted * CREATE_ENQUIRY.work.calls.len() + refused;
         let _ = writeln!(table, "| {environments} | {accepted} | {refused} | {calls} | {without} | {answered:.0} |");
     }
     table

@@ -19,11 +19,19 @@ pub(crate) struct Subject {
     pub(crate) name: &'static str,
     /// What people read.
     pub(crate) title: &'static str,
-    /// Which sample it is given.
-    pub(crate) event: &'static str,
-    /// The calls to AWS that it makes for one event, in their order.
-    pub(crate) calls: &'static [&'static str],
+    pub(crate) work: Work,
+    /// The same for an enquiry with a key.
+    pub(crate) with_key: Option<Work>,
     program: Program,
+}
+
+/// What a function is given, and what it then does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Work {
+    /// A sample's name.
+    pub(crate) event: &'static str,
+    /// The calls to AWS for one such event, in their order. SES's has no name.
+    pub(crate) calls: &'static [&'static str],
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -37,81 +45,64 @@ enum Program {
 
 /// The Node peer in one file.
 const BUNDLE: &str = "dist/runtime.cjs";
-/// The sample of an accepted enquiry without a key.
-const ENQUIRY: &str = "rest-v1-contact-us";
-const ENQUIRY_CALLS: &[&str] = &["UpdateItem", "PutItem", "SendMessage"];
+const RECORDS: Work = Work { event: "rest-v1-contact-us", calls: &["UpdateItem", "PutItem", "SendMessage"] };
+const WITH_KEY: &str = "rest-v1-hardship-idempotency-key";
+const TRANSACTS: Work = Work { event: WITH_KEY, calls: &["UpdateItem", "TransactWriteItems", "SendMessage"] };
+/// Powertools claims the key, and marks it as done.
+const CLAIMS: Work =
+    Work { event: WITH_KEY, calls: &["UpdateItem", "PutItem", "PutItem", "UpdateItem", "SendMessage"] };
+const SENDS: Work = Work { event: "sqs-notification", calls: &["UpdateItem", "", "UpdateItem"] };
+/// Sixteen shards, and one enquiry that is due.
+#[rustfmt::skip]
+const SWEEPS: Work = Work { event: "schedule-every-minute", calls: &[
+    "Query", "Query", "Query", "Query", "Query", "Query", "Query", "Query",
+    "Query", "Query", "Query", "Query", "Query", "Query", "Query", "Query",
+    "UpdateItem", "SendMessageBatch",
+] };
+const NOTES: Work = Work { event: "ses-delivery-as-the-rule-hands-it-over", calls: &["UpdateItem"] };
+const NOTHING: Work = Work { event: RECORDS.event, calls: &[] };
 
 pub(crate) const CREATE_ENQUIRY: Subject = Subject {
     name: "create-enquiry",
     title: "this project (Rust)",
-    event: ENQUIRY,
-    calls: ENQUIRY_CALLS,
+    work: RECORDS,
+    with_key: Some(TRANSACTS),
     program: Program::Binary,
 };
 
-/// Sixteen shards, and one enquiry that is due.
-#[rustfmt::skip]
-const SWEEP: &[&str] = &[
-    "Query", "Query", "Query", "Query", "Query", "Query", "Query", "Query",
-    "Query", "Query", "Query", "Query", "Query", "Query", "Query", "Query",
-    "UpdateItem", "SendMessageBatch",
-];
-
 /// The rest of the released functions. They have no peers.
 pub(crate) const OTHER_FUNCTIONS: [Subject; 3] = [
-    Subject {
-        name: "send-notification",
-        title: "send-notification",
-        event: "sqs-notification",
-        calls: &["UpdateItem", "", "UpdateItem"],
-        program: Program::Binary,
-    },
-    Subject {
-        name: "requeue-notifications",
-        title: "requeue-notifications",
-        event: "schedule-every-minute",
-        calls: SWEEP,
-        program: Program::Binary,
-    },
-    Subject {
-        name: "record-mail-event",
-        title: "record-mail-event",
-        event: "ses-delivery-as-the-rule-hands-it-over",
-        calls: &["UpdateItem"],
-        program: Program::Binary,
-    },
+    alone("send-notification", "send-notification", SENDS),
+    alone("requeue-notifications", "requeue-notifications", SWEEPS),
+    alone("record-mail-event", "record-mail-event", NOTES),
 ];
 
 /// The same endpoint as others would write it.
 pub(crate) const PEERS: [Subject; 3] = [
-    Subject { name: "python", title: "Python, boto3", event: ENQUIRY, calls: ENQUIRY_CALLS, program: Program::Python },
+    Subject { name: "python", title: "Python, boto3", work: RECORDS, with_key: Some(CLAIMS), program: Program::Python },
     Subject {
         name: "node",
         title: "Node, SDK v3",
-        event: ENQUIRY,
-        calls: ENQUIRY_CALLS,
+        work: RECORDS,
+        with_key: Some(TRANSACTS),
         program: Program::Node("runtime.mjs"),
     },
     Subject {
         name: "node-bundled",
         title: "Node, SDK v3, bundled",
-        event: ENQUIRY,
-        calls: ENQUIRY_CALLS,
+        work: RECORDS,
+        with_key: Some(TRANSACTS),
         program: Program::Node(BUNDLE),
     },
 ];
 
 /// What costs less than any endpoint can.
-pub(crate) const FLOORS: [Subject; 2] = [
-    Subject {
-        name: "lambda-http-floor",
-        title: "bare lambda_http",
-        event: ENQUIRY,
-        calls: &[],
-        program: Program::Binary,
-    },
-    Subject { name: "poller-floor", title: "no library at all", event: ENQUIRY, calls: &[], program: Program::Binary },
-];
+pub(crate) const FLOORS: [Subject; 2] =
+    [alone("lambda-http-floor", "bare lambda_http", NOTHING), alone("poller-floor", "no library at all", NOTHING)];
+
+const fn alone(name: &'static str, title: &'static str, work: Work) -> Subject {
+    Subject { name, title, work, with_key: None, program: Program::Binary }
+}
 
 /// What people read for a subject's name.
 pub(crate) fn title_of(name: &str) -> &str {
