@@ -106,7 +106,7 @@ fn connection_of(captured: &CaptureConnection) -> ConnectionMetadata {
 /// Whatever fails below HTTP may go well on another connection: the SDK tries both kinds again, if it may try again at all.
 fn connector_error(error: BoxError) -> ConnectorError {
     let mut causes = successors(Some(error.as_ref() as &(dyn Error + 'static)), |&cause| cause.source());
-    if causes.any(|cause| cause.is::<Elapsed>()) { ConnectorError::timeout(error) } else { ConnectorError::io(error) }
+    if causes.any(<dyn Error>::is::<Elapsed>) { ConnectorError::timeout(error) } else { ConnectorError::io(error) }
 }
 
 /// Gives TCP and TLS together a limit; the TCP connector knows one for itself alone.
