@@ -3,7 +3,12 @@
 use anyhow::{Context, Error};
 use create_enquiry::{Config, State};
 use jiff::Timestamp;
+use mimalloc::MiMalloc;
 use runtime::Variables;
+
+/// A request allocates 1,400 times: a seventh of its instructions would be the C library's allocator.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main(flavor = "current_thread")]
 #[expect(clippy::disallowed_methods, reason = "main is where the clock is read")]
