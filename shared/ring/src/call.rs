@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::event::Event;
+use crate::event::{Event, Header};
 use crate::problem::Problem;
 
 /// The largest body, in bytes as received (contract, `payload_too_large`).
@@ -73,10 +73,10 @@ impl Call {
         if bytes.len() > MAX_BODY_BYTES {
             return Err(Problem::PayloadTooLarge);
         }
-        let media_types = self.event.header("content-type");
+        let media_types = self.event.header(Header::ContentType);
         let is_plain_json = !media_types.is_empty()
             && media_types.into_iter().all(is_utf8_json)
-            && self.event.header("content-encoding").is_empty();
+            && self.event.header(Header::ContentEncoding).is_empty();
         if is_plain_json { Ok(bytes) } else { Err(Problem::UnsupportedMediaType) }
     }
 
@@ -85,7 +85,7 @@ impl Call {
     /// # Errors
     /// [`Problem::InvalidIdempotencyKey`], also when it was sent twice.
     pub fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, Problem> {
-        match self.event.header("idempotency-key")[..] {
+        match self.event.header(Header::IdempotencyKey)[..] {
             [] => Ok(None),
             [sent] => IdempotencyKey::parse(sent).map(Some).map_err(|_| Problem::InvalidIdempotencyKey),
             _ => Err(Problem::InvalidIdempotencyKey),

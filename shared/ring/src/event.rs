@@ -3,9 +3,9 @@
 //! Source: API Gateway Developer Guide, "Input format of a Lambda function for proxy integration" (REST, v1) and "Working
 //! with AWS Lambda proxy integrations for HTTP APIs" (v2, which `cargo lambda watch` sends).
 
-use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 /// A gateway event. Absent keys and `null` are the same, and what we do not need is not read.
@@ -15,15 +15,34 @@ pub struct Event {
     version: Option<String>,
     http_method: Option<String>,
     #[serde(deserialize_with = "null_is_empty")]
-    headers: BTreeMap<String, Option<String>>,
+    headers: Headers<Option<String>>,
     #[serde(deserialize_with = "null_is_empty")]
-    multi_value_headers: BTreeMap<String, Option<Vec<String>>>,
+    multi_value_headers: Headers<Option<Vec<String>>>,
     pub(crate) body: Option<String>,
     #[serde(deserialize_with = "null_is_empty")]
     pub(crate) is_base64_encoded: bool,
     #[serde(deserialize_with = "null_is_empty")]
     request_context: RequestContext,
 }
+
+/// A header that the ring reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Header {
+    ContentEncoding,
+    ContentType,
+    IdempotencyKey,
+    Origin,
+}
+
+/// What was sent under the names of those. Browsers and gateways send a score of others, which are passed over.
+struct Headers<Value> {
+    read: Vec<(Header, Value)>,
+    /// Whether there were any, of whatever name.
+    any: bool,
+}
+
+/// Which header a name stands for, in whatever case it was sent.
+struct Name(Option<Header>);
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -79,14 +98,84 @@ impl Event {
     }
 
     /// All values of a header, whatever case its name was sent in.
-    pub(crate) fn header(&self, name: &str) -> Vec<&str> {
-        if self.multi_value_headers.is_empty() {
-            let named = self.headers.iter().filter(|(sent, _)| sent.eq_ignore_ascii_case(name));
-            named.filter_map(|(_, value)| value.as_deref()).collect()
+    pub(crate) fn header(&self, header: Header) -> Vec<&str> {
+        if self.multi_value_headers.any {
+            self.multi_value_headers.of(header).flatten().flatten().map(String::as_str).collect()
         } else {
-            let named = self.multi_value_headers.iter().filter(|(sent, _)| sent.eq_ignore_ascii_case(name));
-            named.flat_map(|(_, values)| values.iter().flatten()).map(String::as_str).collect()
+            self.headers.of(header).filter_map(Option::as_deref).collect()
         }
+    }
+}
+
+impl Header {
+    const ALL: [(&str, Self); 4] = [
+        ("content-encoding", Self::ContentEncoding),
+        ("content-type", Self::ContentType),
+        ("idempotency-key", Self::IdempotencyKey),
+        ("origin", Self::Origin),
+    ];
+}
+
+impl<Value> Headers<Value> {
+    fn of(&self, header: Header) -> impl Iterator<Item = &Value> {
+        self.read.iter().filter(move |(sent, _)| *sent == header).map(|(_, value)| value)
+    }
+}
+
+impl<Value> Default for Headers<Value> {
+    fn default() -> Self {
+        Self { read: Vec::new(), any: false }
+    }
+}
+
+impl<'de, Value: Deserialize<'de>> Deserialize<'de> for Headers<Value> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(HeadersVisitor(Self::default()))
+    }
+}
+
+struct HeadersVisitor<Value>(Headers<Value>);
+
+impl<'de, Value: Deserialize<'de>> Visitor<'de> for HeadersVisitor<Value> {
+    type Value = Headers<Value>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("headers")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut sent: A) -> Result<Self::Value, A::Error> {
+        let Self(mut headers) = self;
+        while let Some(Name(header)) = sent.next_key()? {
+            headers.any = true;
+            match header {
+                Some(header) => headers.read.push((header, sent.next_value()?)),
+                None => {
+                    sent.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(headers)
+    }
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(NameVisitor)
+    }
+}
+
+struct NameVisitor;
+
+impl Visitor<'_> for NameVisitor {
+    type Value = Name;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a header's name")
+    }
+
+    fn visit_str<E: Error>(self, sent: &str) -> Result<Name, E> {
+        let named = Header::ALL.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(sent));
+        Ok(Name(named.map(|(_, header)| header)))
     }
 }
 
@@ -133,19 +222,21 @@ mod tests {
             "{}",
             r#"{"headers":null,"multiValueHeaders":null,"body":null,"isBase64Encoded":null,"requestContext":null}"#,
             r#"{"requestContext":{"identity":null,"http":null,"requestTimeEpoch":null}}"#,
-            r#"{"headers":{"x":null},"multiValueHeaders":{"x":null}}"#,
+            r#"{"headers":{"origin":null},"multiValueHeaders":{"origin":null}}"#,
         ] {
             let event: Event = serde_json::from_str(empty).unwrap();
-            assert_eq!((event.method(), event.source_ip(), event.header("x")), ("", "", vec![]));
+            assert_eq!((event.method(), event.source_ip(), event.header(Header::Origin)), ("", "", vec![]));
         }
     }
 
     #[test]
     fn a_headers_values_are_found_under_any_spelling_of_its_name() {
-        let sent = r#"{"multiValueHeaders":{"X-Key":["a","b"],"x-key":["c"]},"headers":{"x-key":"c"}}"#;
+        let sent = r#"{"multiValueHeaders":{"Idempotency-Key":["a","b"],"idempotency-key":["c"]},"headers":{"idempotency-key":"c"}}"#;
         let event: Event = serde_json::from_str(sent).unwrap();
-        assert_eq!(event.header("x-key"), ["a", "b", "c"]);
-        let event: Event = serde_json::from_str(r#"{"headers":{"X-KEY":"é\u0000"}}"#).unwrap();
-        assert_eq!(event.header("x-key"), ["é\0"]);
+        assert_eq!(event.header(Header::IdempotencyKey), ["a", "b", "c"]);
+        let event: Event =
+            serde_json::from_str(r#"{"headers":{"IDEMPOTENCY-KEY":"é\u0000","X-Key":"d"},"multiValueHeaders":{}}"#)
+                .unwrap();
+        assert_eq!(event.header(Header::IdempotencyKey), ["é\0"]);
     }
 }

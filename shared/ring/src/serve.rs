@@ -12,7 +12,7 @@ use storage::StorageError;
 
 use crate::call::Call;
 use crate::cors::{self, AllowedOrigins};
-use crate::event::Event;
+use crate::event::{Event, Header};
 use crate::limiter::{Limiter, Standing};
 use crate::problem::Problem;
 use crate::response::{Created, Envelope, Outcome, Response};
@@ -53,7 +53,7 @@ impl Ring {
         let call = Call::new(event, clock, self.deadline);
         let (outcome, standing) = self.outcome_of(&call, count, handle).await;
         let mut response = self.envelope.wrap(&call.request_id, &outcome);
-        self.origins.add_to_response(call.event.header("origin").first().copied(), &mut response.headers);
+        self.origins.add_to_response(call.event.header(Header::Origin).first().copied(), &mut response.headers);
         if matches!(outcome, Outcome::Preflight) {
             cors::add_to_preflight(&mut response.headers);
         }
