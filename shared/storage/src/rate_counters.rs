@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ThrottlingReason};
 use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use domain::{Admission, Client, Pepper, Window};
 use jiff::Timestamp;
@@ -33,8 +34,11 @@ impl RateCounters {
     /// The counters in `table`.
     #[must_use]
     pub fn new(sdk: &SdkConfig, table: String, pepper: Pepper) -> Self {
-        // Not idempotent: an ADD that is retried counts twice.
-        let config = Builder::from(sdk).retry_config(RetryConfig::disabled()).build();
+        // Not idempotent: an ADD that is retried counts twice. One attempt needs one limit.
+        let mut timeouts = sdk.timeout_config().map(TimeoutConfig::to_builder).unwrap_or_default();
+        timeouts.set_operation_timeout(None);
+        let timeouts = timeouts.build();
+        let config = Builder::from(sdk).retry_config(RetryConfig::disabled()).timeout_config(timeouts).build();
         Self { client: DynamoDb::from_conf(config), table, pepper }
     }
 
