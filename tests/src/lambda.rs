@@ -174,16 +174,17 @@ impl Instance {
             outcome = self.outcomes.recv().await;
             self.asked.wait_for(|asked| *asked > asked_before).await.is_ok()
         };
-        let lives = tokio::select! {
-            lives = done => lives,
-            () = self.proxy.kills() => false,
-            _ = self.child.wait() => false,
-            () = tokio::time::sleep(self.timeout) => false,
+        let (lives, killed) = tokio::select! {
+            lives = done => (lives, false),
+            () = self.proxy.kills() => (false, true),
+            _ = self.child.wait() => (false, false),
+            () = tokio::time::sleep(self.timeout) => (false, false),
         };
         assert_among_recorded(&self.proxy.asked());
         if !lives {
             self.child.kill().await.expect("a child can be killed");
         }
+        assert!(outcome.is_none() || lives || killed, "it has answered and then died: {outcome:?}");
         outcome.unwrap_or(Outcome::Died)
     }
 }

@@ -20,7 +20,7 @@ pub use sweep::Sweep;
 /// How many notifications of a shard one run takes, so that its work is bounded: 1,024 in all.
 const TAKEN_PER_SHARD: u16 = 64;
 /// How many shards are asked at once, each over a connection of its own: opening one takes more CPU than six queries, and from
-/// one run to the next they are closed.
+/// one run to the next they are closed. What is found due takes more, while it is moved.
 const QUERIES_AT_ONCE: usize = 4;
 /// When a run stops taking more: what it has begun by then, ten slow moves and a slow batch, ends before its timeout of 50 s.
 const WORKS_FOR: Duration = Duration::from_secs(20);
@@ -37,7 +37,7 @@ pub struct State {
 pub async fn requeue_notifications(state: &State, now: Timestamp) -> Sweep {
     let started = Instant::now();
     let due = |shard| state.notifications.due(shard, now, TAKEN_PER_SHARD);
-    let found = iter(0..MAIL_DUE_SHARDS).map(due).buffered(QUERIES_AT_ONCE);
+    let found = iter(0..MAIL_DUE_SHARDS).map(due).buffer_unordered(QUERIES_AT_ONCE);
     let sweeps = found.map(|found| state.sweep(found, started, now)).buffer_unordered(MAIL_DUE_SHARDS.into());
     let sweep: Sweep = sweeps.collect::<Vec<_>>().await.into_iter().sum();
     sweep.log();

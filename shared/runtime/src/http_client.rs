@@ -1,7 +1,8 @@
 //! The HTTP client below the AWS SDK: HTTP/1.1, rustls with ring, and one pool of connections for all services.
 //!
-//! The SDK's own client brings HTTP/2 and proxies, a sixth of each binary, which one request at a time has no use for, and
-//! reads the roots anew for each service. What is tried again, and which connection is bad, stays for the SDK to say.
+//! The SDK's own client reads the roots anew for each service, and brings HTTP/2 and proxies: a sixth of each binary, for what a
+//! function that makes one request at a time does not need. What is tried again, and which connection is bad, stays for the SDK
+//! to say.
 
 use std::error::Error;
 use std::future::Future;
@@ -103,7 +104,7 @@ fn connection_of(captured: &CaptureConnection) -> ConnectionMetadata {
     ConnectionMetadata::builder().proxied(false).poison_fn(poison).build()
 }
 
-/// Whatever fails below HTTP may go well on another connection: the SDK tries both kinds again, if it may try again at all.
+/// Whatever fails without an answer may go well on another connection: the SDK tries both kinds again, if it may try again at all.
 fn connector_error(error: BoxError) -> ConnectorError {
     let mut causes = successors(Some(error.as_ref() as &(dyn Error + 'static)), |&cause| cause.source());
     if causes.any(<dyn Error>::is::<Elapsed>) { ConnectorError::timeout(error) } else { ConnectorError::io(error) }

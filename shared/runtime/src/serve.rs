@@ -31,7 +31,8 @@ where
 
 /// The same for a handler that comes to an answer, and to what is left to do once Lambda has it. The caller does not wait for
 /// that, and it is done before the environment is frozen: Lambda does so only when the next event is asked for (Lambda Developer
-/// Guide, "Using the Lambda runtime API for custom runtimes"). It is done even if Lambda did not take the answer.
+/// Guide, "Using the Lambda runtime API for custom runtimes"). It is done even if Lambda did not take the answer, and must not
+/// panic, for nobody is left to be told.
 ///
 /// # Errors
 /// When Lambda's Runtime API cannot be reached.
