@@ -16,7 +16,7 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 
 SAM := .local/sam
 
-# The driver by name, too, and the floors: none of them shares features with another.
+# Each built by itself, so that none of them gets the features that another needs.
 BENCH  := .local/bench
 DRIVER := cargo run --quiet --locked --profile driver --package bench --
 FLOORS := $(addsuffix -floor,$(notdir $(wildcard bench/floors/*)))
@@ -28,8 +28,9 @@ WITH_TOOLS    := PATH="$(CURDIR)/$(VENV)/bin:$(CURDIR)/.local/cargo/bin:$$PATH"
 BANK_HOLIDAYS := https://www.gov.uk/bank-holidays.json
 
 .NOTPARALLEL:
+.DELETE_ON_ERROR:
 .PHONY: help dev up down logs mailbox watch test check build deploy deployment-id bank-holidays bench bench-load bench-check \
-	settings binaries zips cargo arm64 valgrind
+	settings binaries zips cargo arm64 valgrind node
 
 help: ## list the targets (the default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,13 +84,13 @@ deployment-id: $(VENV)/ready ## after a change of the gateway in infra/template.
 bank-holidays: $(VENV)/ready ## fetch the bank holidays of England and Wales again
 	curl --fail --silent --show-error $(BANK_HOLIDAYS) | $(PYTHON) infra/bank_holidays.py
 
-bench: zips $(BENCH)/python.zip $(BENCH)/node-bundled.zip valgrind ## how fast it is beside the same endpoint in Python and Node; writes README's table
+bench: valgrind node zips $(BENCH)/python.zip $(BENCH)/node-bundled.zip ## how fast it is beside the same endpoint in Python and Node; writes README's table
 	$(DRIVER) compare
 
 bench-load: binaries ## how throughput grows with environments, and what a flood costs; writes bench/README.md's tables
 	$(DRIVER) load
 
-bench-check: binaries build valgrind ## instructions, sizes, connections and calls, held against bench/ceilings.toml
+bench-check: valgrind binaries build ## instructions, sizes, connections and calls, held against bench/ceilings.toml
 	$(DRIVER) check
 
 # ---- What those need -------------------------------------------------------------------------------------------------
@@ -113,8 +114,6 @@ $(BENCH)/python.zip: $(wildcard bench/peers/python/*.*) | $(VENV)/ready
 	@cd $(BENCH)/python && python3 -m compileall -q . && python3 -m zipfile -c ../python.zip *
 
 $(BENCH)/node-bundled.zip: $(wildcard bench/peers/node/*.*)
-	@command -v npm >/dev/null || { \
-		echo "npm is missing. Install Node 20 with npm (Debian, Ubuntu: apt-get install nodejs npm)"; exit 1; }
 	@echo "Installing the Node peers into $(BENCH)/node"
 	@rm -rf $(BENCH)/node && mkdir -p $(BENCH)/node && cp bench/peers/node/*.* $(BENCH)/node
 	@cd $(BENCH)/node && npm ci --silent && npm run --silent bundle && npm prune --silent --omit=dev
@@ -124,6 +123,10 @@ $(BENCH)/node-bundled.zip: $(wildcard bench/peers/node/*.*)
 valgrind:
 	@command -v valgrind >/dev/null || { \
 		echo "valgrind is missing. Install it (Debian, Ubuntu: apt-get install valgrind)"; exit 1; }
+
+node:
+	@command -v npm >/dev/null && node -e 'process.exit(process.versions.node.split(".")[0] < 20)' || { \
+		echo "Node 20 or newer, with npm, is missing: https://nodejs.org"; exit 1; }
 
 settings: $(VENV)/ready
 	@$(PYTHON) infra/deploy.py --settings $(ENVIRONMENT)

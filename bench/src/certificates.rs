@@ -19,9 +19,9 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 pub(crate) struct Certificates {
     /// For the endpoints: HTTP/1.1 over TLS.
     pub(crate) server: Arc<ServerConfig>,
-    /// A PEM file of Mozilla's roots, which a function finds in Amazon Linux, and ours. Reading it is part of a start.
+    /// A PEM file of Mozilla's roots, which a function finds in Amazon Linux, or in boto3, and ours. Reading it is part of a start.
     pub(crate) roots: PathBuf,
-    /// A PEM file of our root alone, for a runtime that brings the others with it.
+    /// A PEM file of our root alone, for Node, which has the others compiled in.
     pub(crate) own_root: PathBuf,
 }
 

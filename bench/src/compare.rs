@@ -59,11 +59,13 @@ pub(crate) async fn compare(bench: &Bench) -> Result<Figures> {
 /// One life of each kind.
 async fn lives(bench: &Bench, subject: &Subject, long: bool, figures: &mut Figures) -> Result<()> {
     let name = subject.name;
+    // The first life after another subject's finds caches full of that.
+    live(bench, subject, Life::default()).await?;
     let lived = live(bench, subject, Life { warm: WARM, ..Life::default() }).await?;
-    figures.add(Figure::Init, name, milliseconds(lived.init.wall));
-    figures.add(Figure::InitCpu, name, milliseconds(lived.init.cpu));
+    figures.add(Figure::Init, name, milliseconds(lived.init));
+    figures.add(Figure::InitCpu, name, milliseconds(lived.init_cpu));
     figures.add(Figure::First, name, milliseconds(lived.first.wall));
-    figures.add(Figure::FirstCpu, name, milliseconds(lived.first.cpu));
+    figures.add(Figure::FirstCpu, name, milliseconds(lived.first_cpu));
     for warm in &lived.warm {
         figures.add(Figure::Warm, name, milliseconds(warm.wall));
         figures.add(Figure::Busy, name, milliseconds(warm.busy));
@@ -73,7 +75,7 @@ async fn lives(bench: &Bench, subject: &Subject, long: bool, figures: &mut Figur
     figures.add(Figure::Connections, name, lived.connections as f64);
 
     let cold = live(bench, subject, Life { warms_up: false, ..Life::default() }).await?;
-    figures.add(Figure::InitWithoutWarmUp, name, milliseconds(cold.init.wall));
+    figures.add(Figure::InitWithoutWarmUp, name, milliseconds(cold.init));
     figures.add(Figure::FirstWithoutWarmUp, name, milliseconds(cold.first.wall));
 
     for (memory_mb, figure) in [(128, Figure::FirstAt128), (256, Figure::FirstAt256), (512, Figure::FirstAt512)] {
@@ -87,7 +89,9 @@ async fn lives(bench: &Bench, subject: &Subject, long: bool, figures: &mut Figur
         let waiting = live(bench, subject, Life { warm: WARM, delay: DELAY, ..Life::default() }).await?;
         for warm in &waiting.warm {
             figures.add(Figure::WarmAt5Ms, name, milliseconds(warm.wall));
+            figures.add(Figure::Calls, name, warm.calls as f64);
             figures.add(Figure::CallsWaitedFor, name, warm.calls_waited_for as f64);
+            figures.add(Figure::CallsAtOnce, name, warm.calls_at_once as f64);
         }
     }
     if long && subject.with_key.is_some() {
@@ -101,7 +105,7 @@ async fn lives(bench: &Bench, subject: &Subject, long: bool, figures: &mut Figur
 }
 
 fn mean_cpu(lived: &Lived) -> f64 {
-    milliseconds(lived.warm.iter().map(|warm| warm.cpu).sum::<Duration>()) / lived.warm.len() as f64
+    milliseconds(lived.warm_cpu) / lived.warm.len() as f64
 }
 
 pub(crate) fn milliseconds(duration: Duration) -> f64 {

@@ -2,7 +2,7 @@
 //!
 //! Source: Lambda Developer Guide, "Using the Lambda runtime API for custom runtimes".
 
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -21,6 +21,9 @@ use crate::throttle::Throttle;
 const PATIENCE: Duration = Duration::from_mins(2);
 /// What an invocation is given: enough for the mailer, which begins nothing that could outlast it.
 const TIMEOUT: Duration = Duration::from_mins(1);
+/// How often it is looked whether a function rests, and how long is waited in between: some threads never do.
+const LOOKS: usize = 25;
+const LOOKS_AGAIN_AFTER: Duration = Duration::from_millis(2);
 
 /// A function that runs.
 pub(crate) struct Environment {
@@ -32,14 +35,6 @@ pub(crate) struct Environment {
     _api: Server,
 }
 
-/// What a start took.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Init {
-    /// From `exec` to the first `/next`.
-    pub(crate) wall: Duration,
-    pub(crate) cpu: Duration,
-}
-
 /// How an invocation went, and what came of it.
 #[derive(Debug)]
 pub(crate) struct Invocation {
@@ -49,7 +44,6 @@ pub(crate) struct Invocation {
     pub(crate) answered: Instant,
     /// When the function asked for the next event.
     pub(crate) asked: Instant,
-    pub(crate) cpu: Duration,
     pub(crate) answer: Value,
 }
 
@@ -68,7 +62,8 @@ struct RuntimeApi {
 impl Environment {
     /// Starts a function and waits until it asks for its first event. From then on it is throttled as one with so much memory,
     /// if that is said: Lambda gives a whole core during init.
-    pub(crate) async fn start(mut command: Command, memory_mb: Option<u32>) -> Result<(Self, Init)> {
+    /// Says how long it took from `exec` to `/next`.
+    pub(crate) async fn start(mut command: Command, memory_mb: Option<u32>) -> Result<(Self, Duration)> {
         let (events, queued) = mpsc::unbounded_channel();
         let (moment, moments) = mpsc::unbounded_channel();
         let api = RuntimeApi { events: Arc::new(Mutex::new(queued)), moments: moment };
@@ -80,14 +75,12 @@ impl Environment {
         let pid = Pid::from_raw(child.id().context("it ended at once")?.try_into()?);
         let mut environment = Self { child, pid, events, moments, throttle: None, _api: api };
         let asked = environment.asked().await?;
-        let init = Init { wall: asked - started, cpu: environment.cpu()? };
         environment.throttle = memory_mb.map(|memory_mb| Throttle::start(pid, memory_mb));
-        Ok((environment, init))
+        Ok((environment, asked - started))
     }
 
     /// Hands out an event, and waits for the answer and for the wish for the next event.
     pub(crate) async fn invoke(&mut self, event: Value) -> Result<Invocation> {
-        let cpu = self.cpu()?;
         let began = Instant::now();
         self.events.send(event).context("the Runtime API has gone")?;
         let (answered, answer) = match self.moment().await? {
@@ -96,7 +89,7 @@ impl Environment {
             Moment::Asked(_) => bail!("the function asked for an event before it had answered the last one"),
         };
         let asked = self.asked().await?;
-        Ok(Invocation { began, answered, asked, cpu: self.cpu()?.saturating_sub(cpu), answer })
+        Ok(Invocation { began, answered, asked, answer })
     }
 
     /// The most memory that the process has had in use, in KiB.
@@ -107,15 +100,26 @@ impl Environment {
     }
 
     /// Ends the function as Lambda does, and waits until it has gone.
-    pub(crate) async fn end(mut self) -> Result<ExitStatus> {
+    pub(crate) async fn end(mut self) -> Result<()> {
         self.throttle = None;
         kill(self.pid, Signal::SIGTERM)?;
-        Ok(tokio::time::timeout(PATIENCE, self.child.wait()).await.context("it does not end")??)
+        tokio::time::timeout(PATIENCE, self.child.wait()).await.context("it does not end")??;
+        Ok(())
     }
 
-    /// The time that all its threads have run.
-    fn cpu(&self) -> Result<Duration> {
-        Ok(clock_gettime(ClockId::pid_cpu_clock_id(self.pid)?)?.into())
+    /// The time that all its threads have run, once they rest: the kernel adds to it when a thread leaves its core, and else only
+    /// now and then.
+    pub(crate) async fn cpu(&self) -> Result<Duration> {
+        let clock = ClockId::pid_cpu_clock_id(self.pid)?;
+        let mut before = None;
+        for _ in 0..LOOKS {
+            let now = clock_gettime(clock)?;
+            if before.replace(now) == Some(now) {
+                break;
+            }
+            tokio::time::sleep(LOOKS_AGAIN_AFTER).await;
+        }
+        Ok(before.map(Duration::from).unwrap_or_default())
     }
 
     async fn asked(&mut self) -> Result<Instant> {

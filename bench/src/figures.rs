@@ -12,19 +12,27 @@ pub(crate) enum Figure {
     InitCpu,
     First,
     FirstCpu,
+    #[serde(rename = "first_at_128_mb")]
     FirstAt128,
+    #[serde(rename = "first_at_256_mb")]
     FirstAt256,
+    #[serde(rename = "first_at_512_mb")]
     FirstAt512,
     InitWithoutWarmUp,
     FirstWithoutWarmUp,
     Warm,
     Busy,
     WarmCpu,
+    #[serde(rename = "warm_cpu_of_2000")]
     WarmCpuOf2000,
+    #[serde(rename = "warm_at_5_ms")]
     WarmAt5Ms,
+    #[serde(rename = "with_key_at_5_ms")]
     WithKeyAt5Ms,
     WithKeyCpu,
+    Calls,
     CallsWaitedFor,
+    CallsAtOnce,
     Rss,
     Zip,
     Unpacked,
@@ -68,6 +76,8 @@ impl Figure {
             Self::WarmAt5Ms => ("warm invocation, calls to AWS taking 5 ms", "ms"),
             Self::WithKeyAt5Ms => ("the same with an idempotency key", "ms"),
             Self::WithKeyCpu => ("warm invocation with a key, CPU, of 200", "ms"),
+            Self::Calls => ("calls to AWS", ""),
+            Self::CallsAtOnce => ("calls to AWS at once", ""),
             Self::CallsWaitedFor => ("calls to AWS that the caller waits for", ""),
             Self::Rss => ("peak memory (RSS)", "MB"),
             Self::Zip => ("zip", "MB"),

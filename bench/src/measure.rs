@@ -1,16 +1,16 @@
 //! One life of an environment, measured.
 
 use std::collections::HashSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::Bench;
 use crate::aws::Call;
-use crate::environment::{Environment, Init};
+use crate::environment::{Environment, Invocation};
 use crate::events::Events;
-use crate::subject::{Subject, Work};
+use crate::subject::{Answer, Subject, Work};
 
 /// Under which circumstances a function lives, and how long.
 #[derive(Clone, Copy, Debug)]
@@ -30,9 +30,14 @@ pub(crate) struct Life {
 /// What was measured.
 #[derive(Debug)]
 pub(crate) struct Lived {
-    pub(crate) init: Init,
+    /// From `exec` to the first wish for an event.
+    pub(crate) init: Duration,
+    pub(crate) init_cpu: Duration,
     pub(crate) first: Invoked,
+    pub(crate) first_cpu: Duration,
     pub(crate) warm: Vec<Invoked>,
+    /// Of all warm invocations together.
+    pub(crate) warm_cpu: Duration,
     pub(crate) peak_rss_kib: u64,
     /// To AWS, over the whole life.
     pub(crate) connections: usize,
@@ -45,9 +50,11 @@ pub(crate) struct Invoked {
     pub(crate) wall: Duration,
     /// From the event to the wish for the next one: what is paid for.
     pub(crate) busy: Duration,
-    pub(crate) cpu: Duration,
+    pub(crate) calls: usize,
     /// How many calls to AWS had been answered when the caller was.
     pub(crate) calls_waited_for: usize,
+    /// The most calls that were under way at once.
+    pub(crate) calls_at_once: usize,
 }
 
 impl Default for Life {
@@ -76,26 +83,37 @@ async fn lived(bench: &Bench, subject: &Subject, life: Life) -> Result<Lived> {
     let work = if life.with_key { subject.with_key.context("it knows no keys")? } else { subject.work };
     let mut events = Events::like(work.event)?;
     let mut checks = Checks::default();
-    let mut invoked = async || {
+    let mut invoked = async |environment: &mut Environment| {
         let invocation = environment.invoke(events.make()).await?;
         let seen = aws.seen();
         connections += seen.connections;
         checks.check(&work, &invocation.answer, &seen.calls)?;
-        Ok::<_, anyhow::Error>(Invoked {
-            wall: invocation.answered - invocation.began,
-            busy: invocation.asked - invocation.began,
-            cpu: invocation.cpu,
-            calls_waited_for: seen.calls.iter().filter(|call| call.ended <= invocation.answered).count(),
-        })
+        Ok::<_, anyhow::Error>(Invoked::of(&invocation, &seen.calls))
     };
-    let first = invoked().await?;
+    let started = environment.cpu().await?;
+    let first = invoked(&mut environment).await?;
+    let answered = environment.cpu().await?;
     let mut warm = Vec::with_capacity(life.warm);
     for _ in 0..life.warm {
-        warm.push(invoked().await?);
+        warm.push(invoked(&mut environment).await?);
     }
+    let (first_cpu, warm_cpu) = (answered.saturating_sub(started), environment.cpu().await?.saturating_sub(answered));
     let peak_rss_kib = environment.peak_rss_kib()?;
     environment.end().await?;
-    Ok(Lived { init, first, warm, peak_rss_kib, connections })
+    Ok(Lived { init, init_cpu: started, first, first_cpu, warm, warm_cpu, peak_rss_kib, connections })
+}
+
+impl Invoked {
+    fn of(invocation: &Invocation, calls: &[Call]) -> Self {
+        let under_way = |at: Instant| calls.iter().filter(move |call| call.began <= at && at < call.ended);
+        Self {
+            wall: invocation.answered - invocation.began,
+            busy: invocation.asked - invocation.began,
+            calls: calls.len(),
+            calls_waited_for: calls.iter().filter(|call| call.ended <= invocation.answered).count(),
+            calls_at_once: calls.iter().map(|call| under_way(call.began).count()).max().unwrap_or_default(),
+        }
+    }
 }
 
 /// Whatever is fast and wrong is not measured.
@@ -105,15 +123,24 @@ pub(crate) struct Checks {
 }
 
 impl Checks {
-    /// An answer is right, its id was not given before, and the calls are those of the work.
+    /// The answer and the calls are those of the work; an enquiry's id was not given before, and is what the queue was told.
     pub(crate) fn check(&mut self, work: &Work, answer: &Value, calls: &[Call]) -> Result<()> {
-        let made: Vec<_> = calls.iter().filter(|call| !call.refused).map(|call| call.operation.as_str()).collect();
+        let made: Vec<_> = calls.iter().filter(|call| !call.id_taken).map(|call| call.operation.as_str()).collect();
         ensure!(made == work.calls, "it called {made:?}");
-        if work.calls.contains(&"SendMessage") {
-            ensure!(answer["statusCode"] == 201, "it answered {answer}");
-            let body: Value = serde_json::from_str(answer["body"].as_str().unwrap_or_default())?;
-            let id = body["id"].as_str().context("no id")?;
-            ensure!(self.ids.insert(id.to_owned()), "it gave the id {id} twice");
+        match work.answer {
+            Answer::Enquiry => {
+                ensure!(answer["statusCode"] == 201, "it answered {answer}");
+                let body: Value = serde_json::from_str(answer["body"].as_str().unwrap_or_default())?;
+                let id = body["id"].as_str().context("no id")?;
+                let announced = calls.iter().find_map(|call| call.announced.as_deref());
+                ensure!(announced == Some(id), "it announced {announced:?} and not {id}");
+                ensure!(self.ids.insert(id.to_owned()), "it gave the id {id} twice");
+            }
+            Answer::Created => ensure!(answer["statusCode"] == 201, "it answered {answer}"),
+            Answer::Json(text) => {
+                let expected: Value = serde_json::from_str(text)?;
+                ensure!(*answer == expected, "it answered {answer}");
+            }
         }
         Ok(())
     }

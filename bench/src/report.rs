@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
+use std::thread::available_parallelism;
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
@@ -31,7 +33,8 @@ pub(crate) const SHOWN: [Figure; 8] = [
 
 /// All figures, a line for each subject: how much, how sure, and how many times the floor's and ours.
 pub(crate) fn table(figures: &Figures) -> String {
-    let mut table = format!("{:64}{:>10}{:>10}{:>8}{:>10}{:>10}\n", "", "median", "p99", "±", "× floor", "× ours");
+    let mut table =
+        format!("{:64}{:>10}{:>10}{:>8}{:>7}{:>10}{:>10}\n", "", "median", "p99", "±", "of", "× floor", "× ours");
     for (figure, subjects) in figures.all() {
         let (title, unit) = figure.title();
         for (subject, is) in subjects {
@@ -42,7 +45,11 @@ pub(crate) fn table(figures: &Figures) -> String {
             let name = format!("{title}{}{unit}: {}", if unit.is_empty() { "" } else { ", " }, title_of(subject));
             let (floor, ours) = (times(FLOORS[0].name), times(CREATE_ENQUIRY.name));
             let spread = format!("{:.0} %", is.spread * 100.0);
-            let _ = writeln!(table, "{name:64}{:>10.3}{:>10.3}{spread:>8}{floor:>10}{ours:>10}", is.median, is.p99);
+            let _ = writeln!(
+                table,
+                "{name:64}{:>10.3}{:>10.3}{spread:>8}{:>7}{floor:>10}{ours:>10}",
+                is.median, is.p99, is.samples
+            );
         }
     }
     table
@@ -104,7 +111,8 @@ fn json(figures: &Figures, machine: &str, day: &str) -> Value {
             subjects.into_iter().map(|(subject, is)| (subject.to_owned(), json!(is))).collect();
         json!({ "figure": figure, "title": title, "unit": unit, "subjects": subjects })
     });
-    json!({ "day": day, "machine": machine, "figures": all.collect::<Vec<_>>() })
+    let versions = ["python3", "node"].map(|runtime| version(runtime).unwrap_or_default());
+    json!({ "day": day, "machine": machine, "runtimes": versions, "figures": all.collect::<Vec<_>>() })
 }
 
 /// Ours, and each peer's with how many times as much that is.
@@ -121,7 +129,7 @@ fn short_table(figures: &Figures) -> String {
         let Some(ours) = figures.median(figure, CREATE_ENQUIRY.name) else { continue };
         let _ = write!(table, "| {title} | {} {unit} |", rounded(ours));
         for peer in PEERS {
-            let theirs = figures.median(figure, peer.name).unwrap_or_default();
+            let Some(theirs) = figures.median(figure, peer.name) else { continue };
             let _ = write!(table, " {} {unit} ({}×) |", rounded(theirs), rounded(theirs / ours));
         }
         table.push('\n');
@@ -138,13 +146,19 @@ pub(crate) fn rounded(value: f64) -> String {
     }
 }
 
+/// What a peer's runtime says that it is.
+fn version(runtime: &str) -> Result<String> {
+    let said = Command::new(runtime).arg("--version").output()?;
+    Ok(format!("{runtime} {}", String::from_utf8(said.stdout)?.trim()))
+}
+
 /// The processor, for whoever compares.
 fn machine() -> Result<String> {
     let processors = fs::read_to_string("/proc/cpuinfo")?;
     let models: Vec<_> = processors.lines().filter_map(|line| line.strip_prefix("model name")).collect();
     let model =
         models.first().and_then(|model| model.split_once(": ")).map_or("an unnamed processor", |(_, model)| model);
-    Ok(format!("{} cores of {model}", models.len()))
+    Ok(format!("{} cores of {model}", available_parallelism()?))
 }
 
 fn day() -> Result<String> {

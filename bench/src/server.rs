@@ -40,8 +40,12 @@ impl Server {
     pub(crate) async fn start(tls: Option<Arc<ServerConfig>>, answering: impl Answering) -> Result<Self> {
         let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let port = v4.local_addr()?.port();
-        // A machine without IPv6 has no such address, and then no client takes it.
-        let v6 = TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await.ok();
+        let v6 = match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
+            Ok(listener) => Some(listener),
+            // Somebody else's server there would be called instead of ours.
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(error.into()),
+            Err(_without_ipv6) => None,
+        };
         let tls = tls.map(TlsAcceptor::from);
         let listeners = [Some(v4), v6].into_iter().flatten();
         let serving = listeners.map(|listener| tokio::spawn(accept(listener, tls.clone(), answering.clone())));

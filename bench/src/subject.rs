@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use tokio::process::Command;
 
 use crate::aws::{Aws, ENQUIRIES_TABLE, IDEMPOTENCY_TABLE, QUEUE_URL, RATE_COUNTERS_TABLE};
@@ -32,12 +32,24 @@ pub(crate) struct Work {
     pub(crate) event: &'static str,
     /// The calls to AWS for one such event, in their order. SES's has no name.
     pub(crate) calls: &'static [&'static str],
+    pub(crate) answer: Answer,
+}
+
+/// What a function has to answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Answer {
+    /// A 201 with the id of an enquiry.
+    Enquiry,
+    /// A 201.
+    Created,
+    /// This.
+    Json(&'static str),
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Program {
     /// A released binary of this workspace.
-    Binary,
+    Binary(&'static str),
     Python,
     /// A script in the folder of the Node peers.
     Node(&'static str),
@@ -45,30 +57,44 @@ enum Program {
 
 /// The Node peer in one file.
 const BUNDLE: &str = "dist/runtime.cjs";
-const RECORDS: Work = Work { event: "rest-v1-contact-us", calls: &["UpdateItem", "PutItem", "SendMessage"] };
+const RECORDS: Work =
+    Work { event: "rest-v1-contact-us", calls: &["UpdateItem", "PutItem", "SendMessage"], answer: Answer::Enquiry };
 const WITH_KEY: &str = "rest-v1-hardship-idempotency-key";
-const TRANSACTS: Work = Work { event: WITH_KEY, calls: &["UpdateItem", "TransactWriteItems", "SendMessage"] };
+const TRANSACTS: Work =
+    Work { event: WITH_KEY, calls: &["UpdateItem", "TransactWriteItems", "SendMessage"], answer: Answer::Enquiry };
 /// Powertools claims the key, and marks it as done.
-const CLAIMS: Work =
-    Work { event: WITH_KEY, calls: &["UpdateItem", "PutItem", "PutItem", "UpdateItem", "SendMessage"] };
-const SENDS: Work = Work { event: "sqs-notification", calls: &["UpdateItem", "", "UpdateItem"] };
+const CLAIMS: Work = Work {
+    event: WITH_KEY,
+    calls: &["UpdateItem", "PutItem", "PutItem", "UpdateItem", "SendMessage"],
+    answer: Answer::Enquiry,
+};
+const SENDS: Work = Work {
+    event: "sqs-notification",
+    calls: &["UpdateItem", "", "UpdateItem"],
+    answer: Answer::Json(r#"{"batchItemFailures":[]}"#),
+};
 /// Sixteen shards, and one enquiry that is due.
 #[rustfmt::skip]
 const SWEEPS: Work = Work { event: "schedule-every-minute", calls: &[
     "Query", "Query", "Query", "Query", "Query", "Query", "Query", "Query",
     "Query", "Query", "Query", "Query", "Query", "Query", "Query", "Query",
     "UpdateItem", "SendMessageBatch",
-] };
-const NOTES: Work = Work { event: "ses-delivery-as-the-rule-hands-it-over", calls: &["UpdateItem"] };
-const NOTHING: Work = Work { event: RECORDS.event, calls: &[] };
+], answer: Answer::Json("null") };
+const NOTES: Work =
+    Work { event: "ses-delivery-as-the-rule-hands-it-over", calls: &["UpdateItem"], answer: Answer::Json("null") };
+const NOTHING: Work = Work { event: RECORDS.event, calls: &[], answer: Answer::Created };
 
 pub(crate) const CREATE_ENQUIRY: Subject = Subject {
     name: "create-enquiry",
     title: "this project (Rust)",
     work: RECORDS,
     with_key: Some(TRANSACTS),
-    program: Program::Binary,
+    program: Program::Binary("create-enquiry"),
 };
+
+/// The same function with enquiries that have a key.
+pub(crate) const CREATE_ENQUIRY_WITH_KEY: Subject =
+    Subject { name: "create-enquiry-with-key", work: TRANSACTS, with_key: None, ..CREATE_ENQUIRY };
 
 /// The rest of the released functions. They have no peers.
 pub(crate) const OTHER_FUNCTIONS: [Subject; 3] = [
@@ -101,7 +127,7 @@ pub(crate) const FLOORS: [Subject; 2] =
     [alone("lambda-http-floor", "bare lambda_http", NOTHING), alone("poller-floor", "no library at all", NOTHING)];
 
 const fn alone(name: &'static str, title: &'static str, work: Work) -> Subject {
-    Subject { name, title, work, with_key: None, program: Program::Binary }
+    Subject { name, title, work, with_key: None, program: Program::Binary(name) }
 }
 
 /// What people read for a subject's name.
@@ -114,7 +140,7 @@ impl Subject {
     /// How it is started, with what Lambda and the template put into its environment.
     pub(crate) fn command(&self, aws: &Aws, certificates: &Certificates) -> Command {
         let mut command = match self.program {
-            Program::Binary => Command::new(self.binary()),
+            Program::Binary(name) => Command::new(binary(name)),
             Program::Python => {
                 let mut python = Command::new("python3");
                 python.args(["-m", "awslambdaric", "app.handler"]).current_dir(peer("python"));
@@ -132,7 +158,7 @@ impl Subject {
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.envs([
             ("SSL_CERT_FILE", &certificates.roots),
-            ("AWS_CA_BUNDLE", &certificates.own_root),
+            ("AWS_CA_BUNDLE", &certificates.roots),
             ("NODE_EXTRA_CA_CERTS", &certificates.own_root),
         ]);
         command.envs(LAMBDAS).envs(TEMPLATES).env("AWS_SESSION_TOKEN", "t".repeat(900));
@@ -146,13 +172,14 @@ impl Subject {
 
     /// The size of the zip that is deployed, for arm64.
     pub(crate) fn deployed_bytes(&self) -> Result<u64> {
-        bytes(&Path::new(ROOT).join("target/lambda").join(self.name).join("bootstrap.zip"))
+        let Program::Binary(name) = self.program else { bail!("{} is not deployed", self.name) };
+        bytes(&Path::new(ROOT).join("target/lambda").join(name).join("bootstrap.zip"))
     }
 
     /// The size of what is in that zip.
     pub(crate) fn unpacked_bytes(&self) -> Result<u64> {
         match self.program {
-            Program::Binary => bytes(&self.binary()),
+            Program::Binary(name) => bytes(&binary(name)),
             Program::Python => bytes(&peer("python")),
             Program::Node(BUNDLE) => bytes(&peer("node").join(BUNDLE)),
             Program::Node(script) => {
@@ -160,10 +187,10 @@ impl Subject {
             }
         }
     }
+}
 
-    fn binary(&self) -> PathBuf {
-        Path::new(ROOT).join("target/release").join(self.name)
-    }
+fn binary(name: &str) -> PathBuf {
+    Path::new(ROOT).join("target/release").join(name)
 }
 
 /// The size of a file, or of all files in a folder.

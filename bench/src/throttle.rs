@@ -2,7 +2,8 @@
 //!
 //! Lambda gives a function CPU in proportion to its memory, one core at 1,769 MB (Lambda Developer Guide, "Configure Lambda
 //! function memory"), by the kernel's bandwidth control: in each period it runs until its share is used up, and then stands
-//! still until the next one. Here a thread does so by signals, since control groups are not ours to make everywhere.
+//! still until the next one; what it ran too long is taken from the next. Here a thread does so by signals, since control groups
+//! are not ours to make everywhere.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +22,7 @@ const LOOK: Duration = Duration::from_micros(50);
 
 /// Throttles a process until it is dropped.
 pub(crate) struct Throttle {
+    pid: Pid,
     over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -31,14 +33,16 @@ impl Throttle {
         let over = Arc::new(AtomicBool::new(false));
         let (share, ends) = (PERIOD * memory_mb / MB_OF_A_CORE, Arc::clone(&over));
         let thread = thread::spawn(move || {
+            let mut debt = Duration::ZERO;
             while !ends.load(Ordering::Relaxed) {
                 // Of a process that has gone there is nothing to throttle.
-                if period(pid, share).is_err() {
-                    break;
+                match period(pid, share, debt) {
+                    Ok(left) => debt = left,
+                    Err(_) => break,
                 }
             }
         });
-        Self { over, thread: Some(thread) }
+        Self { pid, over, thread: Some(thread) }
     }
 }
 
@@ -48,21 +52,28 @@ impl Drop for Throttle {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+        let _ = kill(self.pid, Signal::SIGCONT);
     }
 }
 
-/// Lets the process run in this period until its share is used up.
-fn period(pid: Pid, share: Duration) -> nix::Result<()> {
+/// Lets the process run in one period until its share is used up, of which what it has had too much is taken first. Says how
+/// much too much it has had now: the kernel tells another process's time only every few milliseconds.
+fn period(pid: Pid, share: Duration, debt: Duration) -> nix::Result<Duration> {
     let (began, clock) = (Instant::now(), ClockId::pid_cpu_clock_id(pid)?);
     let used = || clock_gettime(clock).map(Duration::from);
     let before = used()?;
     while began.elapsed() < PERIOD {
-        if used()?.saturating_sub(before) >= share {
+        let owed = debt + used()?.saturating_sub(before);
+        if owed >= share {
             kill(pid, Signal::SIGSTOP)?;
             thread::sleep(PERIOD.saturating_sub(began.elapsed()));
-            return kill(pid, Signal::SIGCONT);
+            let owed = debt + used()?.saturating_sub(before);
+            if owed < share * 2 {
+                kill(pid, Signal::SIGCONT)?;
+            }
+            return Ok(owed.saturating_sub(share));
         }
         thread::sleep(LOOK);
     }
-    Ok(())
+    Ok(Duration::ZERO)
 }

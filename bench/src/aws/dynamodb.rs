@@ -8,6 +8,8 @@ use serde_json::{Map, Value, json};
 use super::{ENQUIRIES_TABLE, IDEMPOTENCY_TABLE, RATE_COUNTERS_TABLE};
 
 const ERRORS: &str = "com.amazonaws.dynamodb.v20120810#";
+/// That an item is there already.
+pub(super) const CONDITION_FAILED: &str = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
 
 #[derive(Default)]
 pub(super) struct Tables(HashMap<(String, String), Map<String, Value>>);

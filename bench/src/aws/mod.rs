@@ -36,8 +36,11 @@ pub(crate) enum Service {
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) operation: String,
-    /// Whether its condition was refused: an id that is taken already, of which there are but 2^30.
-    pub(crate) refused: bool,
+    /// Whether a condition was refused: the id of an enquiry was taken, of which there are but 2^30.
+    pub(crate) id_taken: bool,
+    /// The enquiry that a message names.
+    pub(crate) announced: Option<String>,
+    pub(crate) began: Instant,
     /// When it was answered.
     pub(crate) ended: Instant,
 }
@@ -115,6 +118,7 @@ impl Answering for Endpoint {
     }
 
     async fn answer(&self, request: Request) -> Response {
+        let began = Instant::now();
         let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
         let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
         let asked = serde_json::from_slice(request.body()).unwrap_or_default();
@@ -122,19 +126,25 @@ impl Answering for Endpoint {
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }
+        let mut id_taken = false;
         let response = match self.service {
-            Service::DynamoDb => dynamodb_response(lock(&self.state).tables.answer(&operation, &asked)),
+            Service::DynamoDb => {
+                let (status, body) = lock(&self.state).tables.answer(&operation, &asked);
+                id_taken = operation == "PutItem" && body["__type"] == dynamodb::CONDITION_FAILED;
+                dynamodb_response(status, &body)
+            }
             Service::Sqs => sqs_response(&sqs_answer(&operation, &asked)),
             Service::Ses => ses_response(),
         };
-        let refused = response.status() != 200;
-        lock(&self.state).seen.calls.push(Call { operation, refused, ended: Instant::now() });
+        let announced = announced(&asked);
+        let call = Call { operation, id_taken, announced, began, ended: Instant::now() };
+        lock(&self.state).seen.calls.push(call);
         response
     }
 }
 
 /// The SDKs compare the checksum, and try again if it differs.
-fn dynamodb_response((status, body): (u16, Value)) -> Response {
+fn dynamodb_response(status: u16, body: &Value) -> Response {
     let body = body.to_string();
     let checksum = crc32fast::hash(body.as_bytes()).to_string();
     let headers = [
@@ -143,6 +153,11 @@ fn dynamodb_response((status, body): (u16, Value)) -> Response {
         ("x-amzn-requestid", "7A3PQ5S8C4K6N0V2X9Z1B3D5F7H9J1L3M5P7R9T1V3X5Z7B9D1F3"),
     ];
     response(status, &headers, body)
+}
+
+fn announced(asked: &Value) -> Option<String> {
+    let message: Value = serde_json::from_str(asked["MessageBody"].as_str()?).ok()?;
+    message["enquiry_id"].as_str().map(str::to_owned)
 }
 
 fn sqs_answer(operation: &str, asked: &Value) -> Value {
