@@ -125,7 +125,7 @@ valgrind:
 		echo "valgrind is missing. Install it (Debian, Ubuntu: apt-get install valgrind)"; exit 1; }
 
 node:
-	@command -v npm >/dev/null && node -e 'process.exit(process.versions.node.split(".")[0] < 20)' || { \
+	@command -v npm >/dev/null && node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' || { \
 		echo "Node 20 or newer, with npm, is missing: https://nodejs.org"; exit 1; }
 
 settings: $(VENV)/ready
