@@ -13,6 +13,8 @@ use crate::subject::Subject;
 
 /// How many warm invocations are counted.
 const WARM: u64 = 50;
+/// In how many lives they are counted.
+const LIVES: usize = 3;
 
 /// How many instructions a function takes, its process's start included.
 #[derive(Clone, Copy, Debug)]
@@ -25,10 +27,19 @@ pub(crate) struct Instructions {
 
 /// Counts them, as differences between lives that end after no event, after one, and after some more.
 pub(crate) async fn count(bench: &Bench, subject: &Subject, warms_up: bool) -> Result<Instructions> {
-    let init = until(bench, subject, warms_up, 0).await?;
-    let first = until(bench, subject, warms_up, 1).await?;
-    let warm = until(bench, subject, warms_up, 1 + WARM).await?;
+    let init = least_until(bench, subject, warms_up, 0).await?;
+    let first = least_until(bench, subject, warms_up, 1).await?;
+    let warm = least_until(bench, subject, warms_up, 1 + WARM).await?;
     Ok(Instructions { init, first: first.saturating_sub(init), warm: warm.saturating_sub(first) / WARM })
+}
+
+/// The least of a few lives: now and then one opens a connection more, and none takes less than it must.
+async fn least_until(bench: &Bench, subject: &Subject, warms_up: bool, invocations: u64) -> Result<u64> {
+    let mut least = u64::MAX;
+    for _ in 0..LIVES {
+        least = until(bench, subject, warms_up, invocations).await?.min(least);
+    }
+    Ok(least)
 }
 
 /// What a life takes from its beginning until the function asks for yet another event.
