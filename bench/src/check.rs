@@ -51,7 +51,7 @@ pub(crate) async fn check(bench: &Bench) -> Result<()> {
 }
 
 async fn figures(bench: &Bench, subject: &Subject, at_most: &Ceilings) -> Result<[(&'static str, u64, u64); 7]> {
-    let counted = instructions::count(bench, subject, true).await?;
+    let counted = instructions::count(bench, subject).await?;
     let lived = live(bench, subject, Life { warm: 20, ..Life::default() }).await?;
     // Memory differs by a few percent from life to life: the least is what the function needs.
     let mut least_rss_kib = lived.peak_rss_kib;

@@ -40,7 +40,7 @@ pub(crate) async fn compare(bench: &Bench) -> Result<Figures> {
     }
     for subject in [CREATE_ENQUIRY].iter().chain(&FLOORS) {
         eprintln!("{}: counting instructions", subject.title);
-        let counted = instructions::count(bench, subject, true).await?;
+        let counted = instructions::count(bench, subject).await?;
         for (figure, count) in [
             (Figure::InitInstructions, counted.init),
             (Figure::FirstInstructions, counted.first),

@@ -26,24 +26,24 @@ pub(crate) struct Instructions {
 }
 
 /// Counts them, as differences between lives that end after no event, after one, and after some more.
-pub(crate) async fn count(bench: &Bench, subject: &Subject, warms_up: bool) -> Result<Instructions> {
-    let init = least_until(bench, subject, warms_up, 0).await?;
-    let first = least_until(bench, subject, warms_up, 1).await?;
-    let warm = least_until(bench, subject, warms_up, 1 + WARM).await?;
+pub(crate) async fn count(bench: &Bench, subject: &Subject) -> Result<Instructions> {
+    let init = least_until(bench, subject, 0).await?;
+    let first = least_until(bench, subject, 1).await?;
+    let warm = least_until(bench, subject, 1 + WARM).await?;
     Ok(Instructions { init, first: first.saturating_sub(init), warm: warm.saturating_sub(first) / WARM })
 }
 
 /// The least of a few lives: now and then one opens a connection more, and none takes less than it must.
-async fn least_until(bench: &Bench, subject: &Subject, warms_up: bool, invocations: u64) -> Result<u64> {
+async fn least_until(bench: &Bench, subject: &Subject, invocations: u64) -> Result<u64> {
     let mut least = u64::MAX;
     for _ in 0..LIVES {
-        least = until(bench, subject, warms_up, invocations).await?.min(least);
+        least = until(bench, subject, invocations).await?.min(least);
     }
     Ok(least)
 }
 
 /// What a life takes from its beginning until the function asks for yet another event.
-async fn until(bench: &Bench, subject: &Subject, warms_up: bool, invocations: u64) -> Result<u64> {
+async fn until(bench: &Bench, subject: &Subject, invocations: u64) -> Result<u64> {
     let log = bench.folder.path().join("callgrind.log");
     let of_subject = subject.command(&bench.aws, &bench.certificates);
     let of_subject = of_subject.as_std();
@@ -53,9 +53,6 @@ async fn until(bench: &Bench, subject: &Subject, warms_up: bool, invocations: u6
     command.envs(of_subject.get_envs().filter_map(|(name, value)| Some((name, value?))));
     // Under valgrind nothing is as fast as the budgets say.
     command.envs(SLOW.map(|name| (name, "5000")));
-    if !warms_up {
-        command.env("WARM_UP_TIMEOUT_MS", "0");
-    }
     let (mut environment, _) = Environment::start(command, None).await?;
     let mut events = Events::like(subject.work.event)?;
     let mut checks = Checks::default();

@@ -8,8 +8,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
+use anyhow::{Result, ensure};
+use serde_json::Value;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
@@ -18,6 +18,7 @@ use crate::compare::milliseconds;
 use crate::environment::Environment;
 use crate::events::Events;
 use crate::figures::Distribution;
+use crate::measure::{Life, accepted_id, live};
 use crate::subject::CREATE_ENQUIRY;
 
 /// How many environments there are.
@@ -60,12 +61,12 @@ struct Answered {
 
 /// Each number of environments at each share of what they can do.
 pub(crate) async fn load(bench: &Bench) -> Result<Vec<Load>> {
-    bench.aws.delay(DELAY);
     let busy = busy(bench).await?;
+    bench.aws.delay(DELAY);
     let mut loads = Vec::new();
     for environments in ENVIRONMENTS {
         for share in SHARES {
-            let offered = share * f64::from(environments) / busy.as_secs_f64();
+            let offered = share * f64::from(environments) / busy;
             loads.push(under(bench, environments, offered).await?);
         }
     }
@@ -95,19 +96,11 @@ pub(crate) async fn flood(bench: &Bench) -> Result<Vec<Flood>> {
     Ok(floods)
 }
 
-/// How long one environment is busy with a request.
-async fn busy(bench: &Bench) -> Result<Duration> {
-    let (mut environment, _) =
-        Environment::start(CREATE_ENQUIRY.command(&bench.aws, &bench.certificates), None).await?;
-    let mut events = Events::like(CREATE_ENQUIRY.work.event)?;
-    let mut busy = Vec::new();
-    for _ in 0..50 {
-        let invocation = environment.invoke(events.make()).await?;
-        busy.push(invocation.asked - invocation.began);
-    }
-    busy.sort();
-    environment.end().await?;
-    busy.get(busy.len() / 2).copied().context("nothing was measured")
+/// How long one environment is busy with a request, in seconds.
+async fn busy(bench: &Bench) -> Result<f64> {
+    let lived = live(bench, &CREATE_ENQUIRY, Life { warm: 50, delay: DELAY, ..Life::default() }).await?;
+    let busy: Vec<_> = lived.warm.iter().map(|warm| warm.busy.as_secs_f64()).collect();
+    Ok(Distribution::of(&busy).median)
 }
 
 async fn under(bench: &Bench, environments: u32, offered: f64) -> Result<Load> {
@@ -123,7 +116,7 @@ async fn under(bench: &Bench, environments: u32, offered: f64) -> Result<Load> {
     }
     drop(arrivals);
     let answers = all(pool).await?;
-    let ids: HashSet<_> = answers.iter().filter_map(|given| id(&given.answer)).collect();
+    let ids: HashSet<_> = answers.iter().filter_map(|given| accepted_id(&given.answer)).collect();
     ensure!(ids.len() == answers.len(), "{} of {} were accepted", ids.len(), answers.len());
     ensure!(bench.aws.enquiries().len() == ids.len(), "{} are recorded", bench.aws.enquiries().len());
     ensure!(bench.aws.seen().calls.len() == CREATE_ENQUIRY.work.calls.len() * ids.len(), "not three calls each");
@@ -178,11 +171,6 @@ async fn all(mut pool: Pool) -> Result<Vec<Answered>> {
 fn rate(answers: &[Answered], began: Instant) -> f64 {
     let last = answers.iter().map(|given| given.at).max().unwrap_or(began);
     answers.len() as f64 / (last - began).as_secs_f64()
-}
-
-fn id(answer: &Value) -> Option<String> {
-    let body: Value = serde_json::from_str(answer["body"].as_str()?).ok()?;
-    (answer["statusCode"] == json!(201)).then(|| body["id"].as_str().map(str::to_owned))?
 }
 
 /// The time to the next arrival, when so many come a second independently of each other.

@@ -116,6 +116,13 @@ impl Invoked {
     }
 }
 
+/// The enquiry's id, if the answer is a 201 with one.
+pub(crate) fn accepted_id(answer: &Value) -> Option<String> {
+    let body: Value = serde_json::from_str(answer["body"].as_str()?).ok()?;
+    let id = body["id"].as_str()?.to_owned();
+    (answer["statusCode"] == 201).then_some(id)
+}
+
 /// Whatever is fast and wrong is not measured.
 #[derive(Default)]
 pub(crate) struct Checks {
@@ -129,12 +136,10 @@ impl Checks {
         ensure!(made == work.calls, "it called {made:?}");
         match work.answer {
             Answer::Enquiry => {
-                ensure!(answer["statusCode"] == 201, "it answered {answer}");
-                let body: Value = serde_json::from_str(answer["body"].as_str().unwrap_or_default())?;
-                let id = body["id"].as_str().context("no id")?;
+                let id = accepted_id(answer).with_context(|| format!("it answered {answer}"))?;
                 let announced = calls.iter().find_map(|call| call.announced.as_deref());
-                ensure!(announced == Some(id), "it announced {announced:?} and not {id}");
-                ensure!(self.ids.insert(id.to_owned()), "it gave the id {id} twice");
+                ensure!(announced == Some(&id), "it announced {announced:?} and not {id}");
+                ensure!(self.ids.insert(id.clone()), "it gave the id {id} twice");
             }
             Answer::Created => ensure!(answer["statusCode"] == 201, "it answered {answer}"),
             Answer::Json(text) => {
