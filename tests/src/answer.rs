@@ -5,6 +5,9 @@ use std::fmt;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
+/// The longest body of a JSON response, and the longest `param`, in bytes (contract, Every response).
+const MAX_BODY_BYTES: usize = 16 * 1024;
+const MAX_PARAM_BYTES: usize = 128;
 /// The configured base of `doc_url`.
 const ERROR_REFERENCE: &str = "https://dev.credicorp.co.uk/api-reference/errors.html";
 
@@ -21,6 +24,7 @@ pub const CODES: &[(&str, u16, &str)] = &[
     ("payload_too_large", 413, "invalid_request_error"),
     ("unsupported_media_type", 415, "invalid_request_error"),
     ("invalid_body", 422, "invalid_request_error"),
+    ("unknown_key", 422, "invalid_request_error"),
     ("form_required", 422, "invalid_request_error"),
     ("invalid_form", 422, "invalid_request_error"),
     ("invalid_dept", 422, "invalid_request_error"),
@@ -163,6 +167,7 @@ impl Answer {
         assert_eq!(found, expected, "{self}");
         self.assert_refused(&found[0].0, Some(&found[0].1));
         assert_eq!(violations[0]["message"], body["error"]["message"], "{self}");
+        assert!(violations.iter().all(|violation| text(violation, "param").len() <= MAX_PARAM_BYTES), "{self}");
         assert!(violations.iter().all(|violation| !text(violation, "message").is_empty()), "{self}");
     }
 
@@ -183,6 +188,7 @@ impl Answer {
             "{self}",
         );
         assert_eq!(self.header("access-control-allow-credentials"), None, "{self}");
+        assert!(self.body.len() <= MAX_BODY_BYTES, "{} bytes: {self}", self.body.len());
         let request_id = self.header("x-credicorp-request-id");
         assert!(request_id.is_some_and(|id| !id.is_empty()), "{self}");
         if method == "HEAD" {

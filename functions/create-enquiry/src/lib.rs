@@ -5,7 +5,7 @@ mod config;
 use std::time::Duration;
 
 use aws_types::SdkConfig;
-use domain::{Enquiry, EnquiryId, Environment, RequestId};
+use domain::{Enquiry, EnquiryId, Environment, IdempotencyClaim, RequestId};
 use jiff::Timestamp;
 use notify::NotificationQueue;
 use ring::{Call, Created, Event, Problem, Response, Ring};
@@ -34,9 +34,11 @@ pub async fn create_enquiry(state: &State, call: &Call) -> Result<Created, Probl
     call.require_post()?;
     let body = call.json_body()?;
     let key = call.idempotency_key()?;
-    let submission = call.submission(&body)?;
+    let document = call.json(&body)?;
+    let submission = call.submission(&document)?;
+    let claim = key.map(|key| IdempotencyClaim::new(key, &document));
     let enquiry = Enquiry::received(submission, call.now, call.request_id.clone(), state.environment);
-    match call.in_time(state.enquiries.record(&enquiry, key.as_ref())).await? {
+    match call.in_time(state.enquiries.record(&enquiry, claim.as_ref())).await? {
         Recorded::New(id) => Ok(Created::new(id)),
         Recorded::Replayed(id) => Ok(Created::replayed(id)),
         Recorded::KeyReused => Err(Problem::IdempotencyKeyReused),

@@ -8,7 +8,7 @@ use regex_lite::Regex;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::limits::{MAX_FIELD_NAME_BYTES, MAX_FIELDS_BYTES, MAX_FORM_BYTES};
+use crate::limits::{MAX_FIELD_NAME_BYTES, MAX_FIELDS_BYTES, MAX_FORM_BYTES, UNREGISTERED};
 use crate::wrong::Wrong;
 
 const SEVERITIES: [&str; 3] = ["sev1", "sev2", "sev3"];
@@ -77,6 +77,9 @@ impl Check<'_> {
         let is_slug = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
         if !(1..=MAX_FORM_BYTES).contains(&key.len()) || !key.bytes().all(is_slug) {
             self.refuse(&form.key, format!("the key {key:?} must be 1 to {MAX_FORM_BYTES} of a-z, 0-9, _ and -"));
+        }
+        if key == UNREGISTERED {
+            self.refuse(&form.key, format!("the key {key:?} is what logs and subjects say of a form that is not here"));
         }
         self.shown_text(&form.title, "the title");
         self.each_once(form.field.iter().map(|field| &field.name), "field");

@@ -28,12 +28,15 @@ impl EmailAddress {
     /// # Errors
     /// When SES could not send to it.
     pub fn parse(sent: &str) -> Result<Self, InvalidEmailAddress> {
+        // First, for what IDNA does to a longer domain takes too long.
+        if sent.len() > MAX_ADDRESS_BYTES {
+            return Err(InvalidEmailAddress);
+        }
         let (local, domain) = sent.split_once('@').ok_or(InvalidEmailAddress)?;
         let domain = ascii_domain(domain).ok_or(InvalidEmailAddress)?;
         let ascii = format!("{local}@{domain}");
         // The crate's grammar takes quoted and non-ASCII local parts, and does not know the length of a path: SES does.
-        let valid = sent.len() <= MAX_ADDRESS_BYTES
-            && ascii.len() <= MAX_ADDRESS_BYTES
+        let valid = ascii.len() <= MAX_ADDRESS_BYTES
             && local.is_ascii()
             && !local.starts_with('"')
             && email_address::EmailAddress::is_valid(&ascii);

@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::blank::is_blank;
 use crate::email_address::EmailAddress;
 use crate::forms::FormRules;
 use crate::json::Json;
 use crate::limits::{MAX_FIELD_NAME_BYTES, MAX_FIELDS_BYTES};
 use crate::redaction::{CredentialKind, Redacted, Redaction, redact, redact_value};
-use crate::violation::{Violation, ViolationCode};
+use crate::violation::{Violation, ViolationCode, Violations};
 
 /// The most keys that `fields` may have (contract, `too_many_fields`).
 pub(crate) const MAX_FIELDS: usize = 60;
@@ -34,47 +35,56 @@ enum FieldValue {
 }
 
 impl Fields {
-    /// Takes the members of the submission's `fields`, or says everything that is wrong with them, in the order sent. That
+    /// Takes the members of the submission's `fields`, or adds everything that is wrong with them, in the order sent. That
     /// something is absent is for the submission to say.
-    pub(crate) fn parse(sent: &Json<'_>, form: Option<&FormRules>) -> Result<Self, Vec<Violation>> {
+    pub(crate) fn parse(sent: &Json<'_>, form: Option<&FormRules>, violations: &mut Violations) -> Option<Self> {
         let Json::Object(members) = sent else {
-            return Err(vec![Violation::new(ViolationCode::InvalidFields, "fields")]);
+            violations.add(|| Violation::new(ViolationCode::InvalidFields, "fields"));
+            return None;
         };
-        let mut violations = Vec::new();
-        if members.len() > MAX_FIELDS {
-            violations.push(Violation::new(ViolationCode::TooManyFields, "fields"));
+        // Thousands of fields are neither looked at nor spoken of one by one.
+        if Self::are_too_many(sent) {
+            violations.add(|| Violation::new(ViolationCode::TooManyFields, "fields"));
+            return None;
         }
         if sent.to_compact().len() > MAX_FIELDS_BYTES {
-            violations.push(Violation::new(ViolationCode::FieldsTooLarge, "fields"));
+            violations.add(|| Violation::new(ViolationCode::FieldsTooLarge, "fields"));
         }
         let mut fields = Vec::with_capacity(members.len());
-        for (name, value) in members {
-            let mut refuse = |code| violations.push(Violation::of_field(code, name, ""));
+        for (name, sent_value) in members {
+            let value = FieldValue::parse(sent_value);
+            let mut refuse = |code| violations.add(|| Violation::of_field(code, name));
             if !is_valid_name(name) {
                 refuse(ViolationCode::InvalidFieldName);
             }
-            if name == "email" && !is_email_address(value) {
+            if name == "email" && value.as_ref().is_some_and(|value| !value.is_email_address_or_blank()) {
                 refuse(ViolationCode::InvalidEmail);
             }
-            if name == "consent" && !is_consent(value) {
+            if name == "consent" && !is_consent(sent_value) {
                 refuse(ViolationCode::ConsentRequired);
             }
-            let value = FieldValue::parse(value);
             if value.is_none() {
                 refuse(ViolationCode::InvalidFieldValue);
             }
-            if let Some(form) = form {
-                violations.extend(form.violations(name, value.as_ref().map(FieldValue::as_text)));
+            // No form has a field whose name is too long to be one.
+            if let Some(form) = form.filter(|_| name.len() <= MAX_FIELD_NAME_BYTES) {
+                form.check(name, value.as_ref().map(FieldValue::as_text), violations);
             }
             fields.extend(value.map(|value| (name.clone().into_owned(), value)));
         }
-        if violations.is_empty() { Ok(Self(fields)) } else { Err(violations) }
+        Some(Self(fields))
+    }
+
+    /// Whether `fields` as they were sent are over the contract's limit.
+    pub(crate) fn are_too_many(sent: &Json<'_>) -> bool {
+        matches!(sent, Json::Object(members) if members.len() > MAX_FIELDS)
     }
 
     /// The fields as one compact JSON object, in the order sent: what is stored.
     #[must_use]
     pub fn to_json(&self) -> String {
-        compact_object(&self.0.iter().collect::<Vec<_>>())
+        let members = self.0.iter().map(|(name, value)| (Cow::Borrowed(name.as_str()), value.as_json()));
+        Json::Object(members.collect()).to_compact()
     }
 
     /// Takes the fields of a record. The contract's rules have been applied already, as they were when it was written, and are
@@ -122,13 +132,11 @@ impl Fields {
     /// Removes the credentials from the names, and gives what each held.
     fn redact_names(&mut self) -> Vec<Vec<CredentialKind>> {
         let mut kinds = vec![Vec::new(); self.0.len()];
-        let redacted = self.0.iter().enumerate().filter_map(|(index, (name, _))| Some((index, redact(name)?)));
-        let mut redacted: Vec<_> = redacted.collect();
-        // Numbered in the order of what was sent, whatever the order of the fields: the fingerprint must not depend on that.
-        redacted.sort_by(|(one, _), (other, _)| self.0[*one].0.cmp(&self.0[*other].0));
-        for (index, found) in redacted {
-            self.0[index].0 = self.unlike_any_name(found.text);
-            kinds[index] = found.kinds;
+        for (index, kinds) in kinds.iter_mut().enumerate() {
+            if let Some(found) = redact(&self.0[index].0) {
+                self.0[index].0 = self.unlike_any_name(found.text);
+                *kinds = found.kinds;
+            }
         }
         kinds
     }
@@ -146,13 +154,6 @@ impl Fields {
         let (_, value) = self.0.iter().find(|(name, _)| name == "email")?;
         if let FieldValue::Text(text) = value { EmailAddress::parse(text).ok() } else { None }
     }
-
-    /// The same with the names sorted by their bytes: what the fingerprint is taken of.
-    pub(crate) fn to_sorted_json(&self) -> String {
-        let mut sorted: Vec<_> = self.0.iter().collect();
-        sorted.sort_unstable_by_key(|(name, _)| name);
-        compact_object(&sorted)
-    }
 }
 
 impl FieldValue {
@@ -163,6 +164,10 @@ impl FieldValue {
             Json::Bool(value) => Some(Self::Bool(*value)),
             Json::Null | Json::Array(_) | Json::Object(_) => None,
         }
+    }
+
+    fn is_email_address_or_blank(&self) -> bool {
+        matches!(self, Self::Text(text) if is_blank(text) || EmailAddress::parse(text).is_ok())
     }
 
     fn as_text(&self) -> &str {
@@ -193,17 +198,8 @@ fn is_valid_name(name: &str) -> bool {
     (1..=MAX_FIELD_NAME_BYTES).contains(&name.len()) && !name.chars().any(char::is_control)
 }
 
-fn is_email_address(value: &Json<'_>) -> bool {
-    matches!(value, Json::String(text) if EmailAddress::parse(text).is_ok())
-}
-
 fn is_consent(value: &Json<'_>) -> bool {
     matches!(value, Json::String(text) if text == "yes")
-}
-
-fn compact_object(fields: &[&(String, FieldValue)]) -> String {
-    let members = fields.iter().map(|(name, value)| (Cow::Borrowed(name.as_str()), value.as_json()));
-    Json::Object(members.collect()).to_compact()
 }
 
 #[cfg(test)]

@@ -6,14 +6,15 @@ use std::sync::OnceLock;
 
 use regex_lite::Regex;
 
+use crate::blank::is_blank;
 use crate::first_response::Severity;
 use crate::submission::Form;
-use crate::violation::{Violation, ViolationCode};
+use crate::violation::{Violation, ViolationCode, Violations};
 
 /// What a form asks.
 #[derive(Debug)]
 pub struct FormRules {
-    key: &'static str,
+    pub(crate) key: &'static str,
     /// What the form is called where people read of it.
     pub title: &'static str,
     /// Whether the form has no other fields than these, and `consent`.
@@ -66,28 +67,30 @@ impl FormRules {
         self.field(name).map(|field| field.label)
     }
 
-    /// What is wrong with a field that is there; `value` is its text if the contract takes it as a value at all.
-    pub(crate) fn violations(&self, name: &str, value: Option<&str>) -> Vec<Violation> {
+    /// Adds what is wrong with a field that is there; `value` is its text if the contract takes it as a value at all.
+    pub(crate) fn check(&self, name: &str, value: Option<&str>, violations: &mut Violations) {
         match (self.field(name), value) {
-            (Some(field), Some(value)) => field.violations(value),
-            (None, _) if self.closed && name != "consent" => {
+            (Some(field), Some(value)) => field.check(value, violations),
+            (None, _) if self.closed && name != "consent" => violations.add(|| {
                 let names: Vec<_> = self.fields.iter().map(|field| field.name).collect();
-                vec![Violation::of_field(ViolationCode::UnknownField, name, &format!("It has: {}.", names.join(", ")))]
-            }
-            _ => Vec::new(),
+                let has = format!("It has: {}.", names.join(", "));
+                Violation::of_field(ViolationCode::UnknownField, name).with_detail(&has)
+            }),
+            _ => {}
         }
     }
 
-    /// Which fields are absent and must not be, in the registry's order.
-    pub(crate) fn absences(&self, is_present: impl Fn(&str) -> bool) -> impl Iterator<Item = Violation> {
-        let absent = self.fields.iter().filter(move |field| field.required && !is_present(field.name));
-        absent.map(|field| field.violation(ViolationCode::FieldRequired, ""))
+    /// Adds which fields are absent and must not be, in the registry's order.
+    pub(crate) fn check_absent(&self, is_present: impl Fn(&str) -> bool, violations: &mut Violations) {
+        for field in self.fields.iter().filter(|field| field.required && !is_present(field.name)) {
+            violations.add(|| field.violation(ViolationCode::FieldRequired, ""));
+        }
     }
 
     /// How severe a submission of this form is, whose answers `text_of` tells; nothing if nobody waits for a first response.
     pub(crate) fn severity<'a>(&self, text_of: impl Fn(&str) -> Option<&'a str>) -> Option<Severity> {
         let rule = self.first_response.as_ref()?;
-        Some(text_of(rule.field).and_then(|text| text.parse().ok()).unwrap_or(rule.default))
+        Some(text_of(rule.field).and_then(|text| text.trim().parse().ok()).unwrap_or(rule.default))
     }
 
     fn field(&self, name: &str) -> Option<&'static FieldRules> {
@@ -96,31 +99,32 @@ impl FormRules {
 }
 
 impl FieldRules {
-    /// A field left empty is a field without an answer: web pages post those too.
-    fn violations(&self, value: &str) -> Vec<Violation> {
-        if value.trim().is_empty() {
-            let required = self.required.then(|| self.violation(ViolationCode::FieldRequired, ""));
-            return required.into_iter().collect();
+    /// A blank field is one without an answer, since web pages post those too; nor does an answer have the white space that stands
+    /// around it (contract, Blank is absent).
+    fn check(&self, value: &str, violations: &mut Violations) {
+        if is_blank(value) {
+            if self.required {
+                violations.add(|| self.violation(ViolationCode::FieldRequired, ""));
+            }
+            return;
         }
+        let value = value.trim();
         if !self.choices.is_empty() && !self.choices.contains(&value) {
-            return vec![self.violation(ViolationCode::InvalidFieldChoice, "")];
-        }
+            violations.add(|| self.violation(ViolationCode::InvalidFieldChoice, ""));
         // What is too long is not matched: that takes time for each character.
-        if let Some(max_length) = self.max_length.filter(|max_length| value.chars().count() > *max_length) {
+        } else if let Some(max_length) = self.max_length.filter(|max_length| value.chars().count() > *max_length) {
             let at_most = format!("It may have {max_length} characters at most.");
-            return vec![self.violation(ViolationCode::FieldTooLong, &at_most)];
+            violations.add(|| self.violation(ViolationCode::FieldTooLong, &at_most));
+        } else if self.pattern.as_ref().is_some_and(|pattern| !pattern.matches(value)) {
+            violations.add(|| self.violation(ViolationCode::InvalidFieldFormat, ""));
         }
-        if self.pattern.as_ref().is_some_and(|pattern| !pattern.matches(value)) {
-            return vec![self.violation(ViolationCode::InvalidFieldFormat, "")];
-        }
-        Vec::new()
     }
 
     fn violation(&self, code: ViolationCode, detail: &str) -> Violation {
         let choices: Vec<_> = self.choices.iter().map(|choice| format!("\"{choice}\"")).collect();
         let choices = if choices.is_empty() { String::new() } else { format!("It is one of {}.", choices.join(", ")) };
         let said: Vec<_> = [detail, &choices, self.help].into_iter().filter(|part| !part.is_empty()).collect();
-        Violation::of_field(code, self.name, &said.join(" "))
+        Violation::of_field(code, self.name).with_detail(&said.join(" "))
     }
 }
 
@@ -155,7 +159,7 @@ mod tests {
     fn violations(sent: &str) -> Vec<Violation> {
         match Submission::parse(&Json::parse(sent.as_bytes()).unwrap()) {
             Ok(_) => Vec::new(),
-            Err(Invalid::Violations(violations)) => violations,
+            Err(Invalid::Violations(violations)) => violations.listed().to_vec(),
             Err(Invalid::NotAnObject) => panic!("{sent} is no object"),
         }
     }
@@ -223,8 +227,8 @@ mod tests {
         for bad in [
             "req_8Hn2Lp0Wd4X",
             "req_8Hn2Lp0Wd4Xcc",
-            " req_8Hn2Lp0Wd4Xc",
-            "req_8Hn2Lp0Wd4Xc\\n",
+            "req_8Hn2 Lp0Wd4Xc",
+            "req_8Hn2Lp0Wd4Xc\u{200b}",
             "REQ_8Hn2Lp0Wd4Xc",
             "enq_9F3K2P",
             "3f2a0c1e5b7d4e899a106c2d8e4f7b55",
@@ -239,7 +243,7 @@ mod tests {
     #[test]
     fn an_environment_is_sandbox_or_live_and_the_keys_prefix_tells_which() {
         check_ticket("environment", "\"sandbox\"", None);
-        for bad in ["\"Live\"", "\"live \"", "\"production\"", "true"] {
+        for bad in ["\"Live\"", "\"li ve\"", "\"production\"", "true"] {
             check_ticket("environment", bad, Some("invalid_field_choice"));
         }
         check_ticket("environment", "\"\"", Some("field_required"));
@@ -263,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_timestamp_is_about_when_in_utc() {
+    fn a_timestamp_is_about_when_with_any_offset_of_rfc_3339() {
         for good in [
             "",
             "2026-06-29T13:42:07Z",
@@ -274,6 +278,13 @@ mod tests {
             "2026-06-29T13:42:07+0000",
             "2026-06-29t13:42:60,123z",
             "2026-06-29 13:42 GMT",
+            "2026-06-29T13:42+01:00",
+            "2026-06-29T14:42:07+01:00",
+            "2026-06-29T08:42:07.5-05:00",
+            "2026-06-29T19:12:07+05:30",
+            "2026-06-30T03:42:07+14:00",
+            "2026-06-29T13:42:07-00:00",
+            "2026-06-29T13:42:07.123456789+23:59",
         ] {
             check_ticket("timestamp", &format!("\"{good}\""), None);
         }
@@ -283,7 +294,10 @@ mod tests {
             "2026-06-29",
             "2026-13-01T00:00Z",
             "2026-06-29T24:00Z",
-            "2026-06-29T13:42+01:00",
+            "2026-06-29T13:42:07+24:00",
+            "2026-06-29T13:42:07+01:60",
+            "2026-06-29T13:42:07+1:00",
+            "2026-06-29T13:42:07 CET",
         ] {
             check_ticket("timestamp", &format!("\"{bad}\""), Some("invalid_field_format"));
         }
@@ -307,6 +321,43 @@ mod tests {
         }
         let complaint = r#"{"form":"complaint","fields":{"message":"x","severity":"sev1","consent":"yes"}}"#;
         assert_eq!(Submission::parse(&Json::parse(complaint.as_bytes()).unwrap()).unwrap().severity(), None);
+    }
+
+    #[test]
+    fn a_rule_looks_at_a_value_without_the_white_space_around_it() {
+        for (name, value) in [
+            ("request_id", " req_8Hn2Lp0Wd4Xc"),
+            ("request_id", "req_8Hn2Lp0Wd4Xc\\r\\n"),
+            ("environment", "live "),
+            ("environment", "\u{a0}sandbox\u{3000}"),
+            ("severity", "\\tsev1"),
+            ("timestamp", " 2026-06-29T13:42:07Z "),
+            ("endpoint", "  GET /  "),
+        ] {
+            check_ticket(name, &format!("\"{value}\""), None);
+        }
+        let padding = " ".repeat(300);
+        check_ticket("idempotency_key", &format!("\"{padding}{}{padding}\"", "k".repeat(257)), None);
+        check_ticket("idempotency_key", &format!("\"{padding}{}{padding}\"", "k".repeat(258)), Some("field_too_long"));
+        let ticket =
+            format!(r#"{{"form":"developer-support","fields":{{{}}}}}"#, ticket_with("severity", "\" sev1\\n\""));
+        let submission = Submission::parse(&Json::parse(ticket.as_bytes()).unwrap()).unwrap();
+        assert_eq!(submission.severity(), Some(Severity::Sev1));
+        let kept: Vec<_> = submission.fields.entries().filter(|(name, _)| *name == "severity").collect();
+        assert_eq!(kept, [("severity", " sev1\n")], "it is kept as it was sent");
+    }
+
+    #[test]
+    fn a_blank_answer_is_none() {
+        for blank in ["", "  ", "\u{200b}", "\u{feff}\\n", "\u{ad}\u{2060}\u{3000}", "\u{3164}"] {
+            for required in ["request_id", "environment", "endpoint"] {
+                check_ticket(required, &format!("\"{blank}\""), Some("field_required"));
+            }
+            for optional in ["timestamp", "severity", "idempotency_key"] {
+                check_ticket(optional, &format!("\"{blank}\""), None);
+            }
+            check("complaint", &format!(r#""message":"{blank}","consent":"yes""#), &["field_required fields.message"]);
+        }
     }
 
     #[test]

@@ -4,33 +4,54 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::submission::Submission;
+use crate::json::{Json, write_object};
 
 /// The longest key, in characters (contract, `invalid_idempotency_key`).
 const MAX_KEY_CHARACTERS: usize = 255;
+/// What JavaScript makes of a variable without a key in it. Keys are global, so all visitors of such a page would share one.
+const PLACEHOLDERS: [&str; 6] = ["undefined", "null", "NaN", "true", "false", "[object Object]"];
 
 /// What a caller sends to say that two requests are one: 1 to 255 visible ASCII characters.
 #[derive(Clone, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
 
-/// The text is no idempotency key.
+/// Why a text is no idempotency key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no idempotency key")]
-pub struct InvalidIdempotencyKey;
+pub enum InvalidIdempotencyKey {
+    /// It is empty, too long, or not visible ASCII.
+    #[error("malformed")]
+    Malformed,
+    /// It is what a broken page sends where it has no key: this.
+    #[error("the placeholder {0}")]
+    Placeholder(&'static str),
+}
 
-/// What a submission says, in 32 bytes: equal for two submissions that differ in white space and key order alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a submission says, in 32 bytes: equal for two submissions that differ in white space and key order alone. It can be told
+/// from a short submission by trying, so it is stored as an HMAC only.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint([u8; 32]);
+
+/// A key, and the one submission that it is to stand for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyClaim {
+    /// The key as the caller sent it.
+    pub key: IdempotencyKey,
+    /// What was sent with it.
+    pub fingerprint: Fingerprint,
+}
 
 impl IdempotencyKey {
     /// Takes the value of an `Idempotency-Key` header: bare, or a structured field string (RFC 9651 section 3.3.3).
     ///
     /// # Errors
-    /// When the key is empty, too long, or not visible ASCII.
+    /// When the key is empty, too long, not visible ASCII, or a placeholder.
     pub fn parse(sent: &str) -> Result<Self, InvalidIdempotencyKey> {
         let key = unquoted(sent).unwrap_or_else(|| sent.to_owned());
+        if let Some(placeholder) = PLACEHOLDERS.into_iter().find(|placeholder| *placeholder == key) {
+            return Err(InvalidIdempotencyKey::Placeholder(placeholder));
+        }
         let valid = (1..=MAX_KEY_CHARACTERS).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
-        if valid { Ok(Self(key)) } else { Err(InvalidIdempotencyKey) }
+        if valid { Ok(Self(key)) } else { Err(InvalidIdempotencyKey::Malformed) }
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -54,13 +75,20 @@ fn unquoted(sent: &str) -> Option<String> {
 }
 
 impl Fingerprint {
-    /// The SHA-256 of the form, the department and the fields sorted by name.
+    /// The SHA-256 of the form, the department and the fields sorted by name, of a document that was found to be a submission. They
+    /// are taken as they were sent, before redaction, so that a release with other rules still recognises a retry.
     #[must_use]
-    pub fn of(submission: &Submission) -> Self {
-        let dept = submission.dept.map_or("", crate::Dept::as_str);
+    pub fn of(sent: &Json<'_>) -> Self {
+        let text_of = |key| if let Some(Json::String(text)) = sent.get(key) { text.as_ref() } else { "" };
+        let mut fields = String::new();
+        if let Some(Json::Object(members)) = sent.get("fields") {
+            let mut sorted: Vec<_> = members.iter().collect();
+            sorted.sort_unstable_by_key(|(name, _)| name);
+            write_object(sorted, &mut fields);
+        }
         let mut hash = Sha256::new();
         // Neither a form nor a department can hold a NUL, so no two submissions run together.
-        for part in [submission.form.as_str(), "\0", dept, "\0", &submission.fields.to_sorted_json()] {
+        for part in [text_of("form"), "\0", text_of("dept"), "\0", &fields] {
             hash.update(part);
         }
         Self(hash.finalize().into())
@@ -68,6 +96,21 @@ impl Fingerprint {
 
     pub(crate) fn to_hex(self) -> String {
         hex::encode(self.0)
+    }
+}
+
+impl IdempotencyClaim {
+    /// Has `key` stand for the submission in `sent`.
+    #[must_use]
+    pub fn new(key: IdempotencyKey, sent: &Json<'_>) -> Self {
+        Self { key, fingerprint: Fingerprint::of(sent) }
+    }
+}
+
+/// It is never shown: see there.
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Fingerprint(…)")
     }
 }
 
@@ -108,7 +151,23 @@ mod tests {
         check(&format!("\"{}\"", key_of(255)), Some(&key_of(255)));
         check(&key_of(256), None);
         for sent in ["", "\"\"", "a b", "\"a b\"", "é", "a\tb", "a\u{7f}", "\0"] {
-            check(sent, None);
+            assert_eq!(IdempotencyKey::parse(sent), Err(InvalidIdempotencyKey::Malformed), "{sent}");
+        }
+    }
+
+    #[test]
+    fn what_a_broken_page_sends_is_no_key_bare_or_quoted() {
+        for placeholder in PLACEHOLDERS {
+            for sent in [placeholder.to_owned(), format!("\"{placeholder}\"")] {
+                assert_eq!(
+                    IdempotencyKey::parse(&sent),
+                    Err(InvalidIdempotencyKey::Placeholder(placeholder)),
+                    "{sent}"
+                );
+            }
+        }
+        for key in ["undefined-1", "nullable", "NaN0", "trueish", "false.", "undefined,undefined", "[object"] {
+            check(key, Some(key));
         }
     }
 }

@@ -1,15 +1,15 @@
 //! Strict JSON that forgets nothing: key order, number text, and duplicate keys are all seen.
 //!
 //! `serde_json::Value` cannot serve: it drops the digits of numbers and the earlier of two equal keys, and with
-//! `arbitrary_precision` an object with a magic key turns into a number. So `serde_json` scans the document once for its
-//! grammar, and this module walks the raw values below it.
+//! `arbitrary_precision` an object with a magic key turns into a number. So `serde_json` checks the grammar of the whole
+//! document, and this module then reads it once from start to end, whatever its depth.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 
-use serde::Deserialize;
-use serde::de::{Deserializer as _, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
+use memchr::memchr2;
+use serde::de::IgnoredAny;
 
 /// The deepest nesting that is read, the outermost object or array being level 1 (contract, `malformed_json`).
 const MAX_NESTING_LEVELS: usize = 32;
@@ -88,9 +88,9 @@ impl<'a> Json<'a> {
         if text.trim_ascii().is_empty() {
             return Err(Malformed::Empty);
         }
-        let raw: &RawValue = serde_json::from_str(text)
+        serde_json::from_str::<IgnoredAny>(text)
             .map_err(|error| Malformed::Syntax(Position { line: error.line(), column: error.column().max(1) }))?;
-        Document { text }.value(raw, 1)
+        Reader { text, at: 0 }.value(1)
     }
 
     /// The member of an object with this key.
@@ -123,20 +123,26 @@ impl<'a> Json<'a> {
                 }
                 text.push(']');
             }
-            Self::Object(members) => {
-                text.push('{');
-                for (index, (key, value)) in members.iter().enumerate() {
-                    if index > 0 {
-                        text.push(',');
-                    }
-                    push_string(text, key);
-                    text.push(':');
-                    value.write_compact(text);
-                }
-                text.push('}');
-            }
+            Self::Object(members) => write_object(members, text),
         }
     }
+}
+
+/// Appends an object of these members, in this order, as its shortest JSON text.
+pub(crate) fn write_object<'m, 'a: 'm>(
+    members: impl IntoIterator<Item = &'m (Cow<'a, str>, Json<'a>)>,
+    text: &mut String,
+) {
+    text.push('{');
+    for (index, (key, value)) in members.into_iter().enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        push_string(text, key);
+        text.push(':');
+        value.write_compact(text);
+    }
+    text.push('}');
 }
 
 /// It may be all that somebody wrote: it is never shown by accident.
@@ -152,97 +158,113 @@ fn push_string(text: &mut String, value: &str) {
     text.push_str(&serde_json::to_string(value).expect("a text is JSON"));
 }
 
-/// The whole text, kept so that a raw value below it knows its position.
-struct Document<'a> {
+/// Reads a text whose grammar was checked before: what may stand at a place is known, and nothing is doubted again.
+struct Reader<'a> {
     text: &'a str,
+    at: usize,
 }
 
-impl<'a> Document<'a> {
-    fn value(&self, raw: &'a RawValue, level: usize) -> Result<Json<'a>, Malformed> {
-        let text = raw.get();
-        match text.as_bytes()[0] {
-            b'n' => Ok(Json::Null),
-            b't' => Ok(Json::Bool(true)),
-            b'f' => Ok(Json::Bool(false)),
-            b'"' => self.string(text).map(Json::String),
-            b'[' | b'{' if level > MAX_NESTING_LEVELS => Err(Malformed::TooDeep(self.position(text))),
-            b'[' => {
-                let items = raw.deserialize_seq(RawItems).map_err(|_| Malformed::Syntax(self.position(text)))?;
-                items.into_iter().map(|item| self.value(item, level + 1)).collect::<Result<_, _>>().map(Json::Array)
+impl<'a> Reader<'a> {
+    fn value(&mut self, level: usize) -> Result<Json<'a>, Malformed> {
+        self.skip_white_space();
+        match self.text.as_bytes()[self.at] {
+            b'n' => Ok(self.literal("null", Json::Null)),
+            b't' => Ok(self.literal("true", Json::Bool(true))),
+            b'f' => Ok(self.literal("false", Json::Bool(false))),
+            b'"' => {
+                let start = self.at;
+                self.string(start).map(Json::String)
             }
-            b'{' => self.object(raw, level),
-            _ => Ok(Json::Number(text)),
+            b'[' | b'{' if level > MAX_NESTING_LEVELS => Err(Malformed::TooDeep(self.position(self.at))),
+            b'[' => self.array(level),
+            b'{' => self.object(level),
+            _ => Ok(Json::Number(self.number())),
         }
     }
 
-    fn string(&self, quoted: &'a str) -> Result<Cow<'a, str>, Malformed> {
-        match serde_json::from_str::<Text<'a>>(quoted) {
-            Ok(Text(text)) => Ok(text),
-            // The grammar holds already, so half a surrogate pair is all that can be wrong.
-            Err(_) => Err(Malformed::UnpairedSurrogate(self.position(quoted))),
+    fn array(&mut self, level: usize) -> Result<Json<'a>, Malformed> {
+        let mut items = Vec::new();
+        self.at += 1;
+        while self.goes_on(b']') {
+            items.push(self.value(level + 1)?);
+        }
+        Ok(Json::Array(items))
+    }
+
+    fn object(&mut self, level: usize) -> Result<Json<'a>, Malformed> {
+        let start = self.at;
+        let mut members = Vec::new();
+        self.at += 1;
+        while self.goes_on(b'}') {
+            let key = self.string(start)?;
+            self.skip_white_space();
+            self.at += ":".len();
+            members.push((key, self.value(level + 1)?));
+        }
+        let mut keys = HashSet::with_capacity(members.len());
+        if members.iter().all(|(key, _)| keys.insert(key.as_ref())) {
+            Ok(Json::Object(members))
+        } else {
+            Err(Malformed::DuplicateKey(self.position(start)))
         }
     }
 
-    fn object(&self, raw: &'a RawValue, level: usize) -> Result<Json<'a>, Malformed> {
-        let here = || self.position(raw.get());
-        let members = raw.deserialize_map(RawMembers).map_err(|_| Malformed::UnpairedSurrogate(here()))?;
-        let mut keys: Vec<&str> = members.iter().map(|(key, _)| key.as_ref()).collect();
-        keys.sort_unstable();
-        if keys.windows(2).any(|pair| pair[0] == pair[1]) {
-            return Err(Malformed::DuplicateKey(here()));
+    /// Whether another item of an array or object begins here, behind the comma before it. Passes what closes the last one.
+    fn goes_on(&mut self, closing: u8) -> bool {
+        self.skip_white_space();
+        let next = self.text.as_bytes()[self.at];
+        if next == b',' || next == closing {
+            self.at += 1;
+            self.skip_white_space();
         }
-        members
-            .into_iter()
-            .map(|(key, value)| Ok((key, self.value(value, level + 1)?)))
-            .collect::<Result<_, _>>()
-            .map(Json::Object)
+        next != closing
     }
 
-    fn position(&self, part: &str) -> Position {
-        let offset = part.as_ptr() as usize - self.text.as_ptr() as usize;
+    /// A string, unescaped. What is wrong with it is said of the value that starts at `value_start`.
+    fn string(&mut self, value_start: usize) -> Result<Cow<'a, str>, Malformed> {
+        let (text, start) = (self.text, self.at);
+        self.at += 1;
+        let mut is_escaped = false;
+        while let Some(found) = memchr2(b'"', b'\\', &text.as_bytes()[self.at..]) {
+            self.at += found;
+            if text.as_bytes()[self.at] == b'"' {
+                break;
+            }
+            // Of an escape, its second character too: it may be a quotation mark.
+            self.at += 2;
+            is_escaped = true;
+        }
+        self.at += 1;
+        if !is_escaped {
+            return Ok(Cow::Borrowed(&text[start + 1..self.at - 1]));
+        }
+        // The grammar holds already, so half a surrogate pair is all that can be wrong.
+        let unescaped = serde_json::from_str(&text[start..self.at]).map(Cow::Owned);
+        unescaped.map_err(|_| Malformed::UnpairedSurrogate(self.position(value_start)))
+    }
+
+    fn number(&mut self) -> &'a str {
+        let rest = &self.text[self.at..];
+        let belongs = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+        let length = rest.bytes().position(|byte| !belongs(byte)).unwrap_or(rest.len());
+        self.at += length;
+        &rest[..length]
+    }
+
+    fn literal(&mut self, text: &str, value: Json<'a>) -> Json<'a> {
+        self.at += text.len();
+        value
+    }
+
+    fn skip_white_space(&mut self) {
+        let rest = &self.text.as_bytes()[self.at..];
+        self.at += rest.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(rest.len());
+    }
+
+    fn position(&self, offset: usize) -> Position {
         let before = &self.text[..offset];
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         Position { line: before.matches('\n').count() + 1, column: offset - line_start + 1 }
-    }
-}
-
-/// A string that borrows where it has no escapes.
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-struct RawItems;
-
-impl<'de> Visitor<'de> for RawItems {
-    type Value = Vec<&'de RawValue>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an array")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
-        let mut found = Vec::new();
-        while let Some(item) = items.next_element()? {
-            found.push(item);
-        }
-        Ok(found)
-    }
-}
-
-struct RawMembers;
-
-impl<'de> Visitor<'de> for RawMembers {
-    type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
-        let mut found = Vec::new();
-        while let Some((Text(key), value)) = members.next_entry()? {
-            found.push((key, value));
-        }
-        Ok(found)
     }
 }
 

@@ -3,6 +3,7 @@
 //! Everything here is a value: parsed once at the edge, passed on as a type that cannot be wrong. The crate does no I/O,
 //! awaits nothing, and knows neither AWS nor HTTP nor the clock; `now` is always passed in.
 
+mod blank;
 mod client;
 mod email_address;
 mod enquiry;
@@ -19,6 +20,7 @@ mod random;
 mod redaction;
 mod request_id;
 mod submission;
+mod unknown_key;
 mod violation;
 mod window;
 
@@ -29,11 +31,11 @@ pub use environment::{Environment, UnknownEnvironment};
 pub use fields::{Fields, UnreadableFields};
 pub use first_response::{FirstResponse, LONDON, Severity, UnknownSeverity, bank_holidays_ending};
 pub use forms::FormRules;
-pub use idempotency::{Fingerprint, IdempotencyKey, InvalidIdempotencyKey};
+pub use idempotency::{Fingerprint, IdempotencyClaim, IdempotencyKey, InvalidIdempotencyKey};
 pub use notification::{Delivery, InvalidRetention, LeaseId, Retention};
 pub use pepper::{Pepper, PepperTooShort};
 pub use redaction::{CredentialKind, Redaction, UnknownCredentialKind};
 pub use request_id::{InvalidRequestId, RequestId};
 pub use submission::{Dept, Form, Invalid, InvalidForm, Submission, UnknownDept};
-pub use violation::{Violation, ViolationCode};
+pub use violation::{Violation, ViolationCode, Violations};
 pub use window::{Admission, Window};

@@ -34,7 +34,7 @@ impl Pepper {
     /// What an idempotency record keeps of a submission: the hex HMAC of its fingerprint, since a short submission could be
     /// guessed from a plain hash.
     #[must_use]
-    pub fn peppered(&self, fingerprint: Fingerprint) -> String {
+    pub fn fingerprint_hmac(&self, fingerprint: Fingerprint) -> String {
         to_hex(self.0.clone(), &[&fingerprint.to_hex()])
     }
 

@@ -6,10 +6,11 @@
 
 mod scanner;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use scanner::Scanner;
+use scanner::{Scanner, could_be_torn};
 
 /// What kind of credential was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,6 +132,19 @@ pub(crate) fn redact(text: &str) -> Option<Redacted> {
 /// Removes the credentials from the value of the field `name`, which may be what makes it one: `client_secret` is.
 pub(crate) fn redact_value(name: &str, value: &str) -> Option<Redacted> {
     replaced(value, Scanner::of_value(name, value))
+}
+
+/// The beginning of a text that may be of any length, at most `max_bytes` of it before credentials are removed. What the cut may
+/// have torn goes as well, for nobody would recognise half a token.
+pub(crate) fn redact_beginning(text: &str, max_bytes: usize) -> Cow<'_, str> {
+    let mut beginning = &text[..text.floor_char_boundary(max_bytes)];
+    if beginning.len() < text.len() {
+        let before_last_run = beginning.trim_end_matches(|character: char| character.is_ascii_graphic());
+        if could_be_torn(&beginning[before_last_run.len()..]) {
+            beginning = before_last_run;
+        }
+    }
+    redact(beginning).map_or(Cow::Borrowed(beginning), |redacted| Cow::Owned(redacted.text))
 }
 
 fn replaced(text: &str, scanner: Scanner<'_>) -> Option<Redacted> {

@@ -1,15 +1,15 @@
 //! What was sent, once it is known to be valid.
 
-use std::fmt;
 use std::str::FromStr;
 
 use crate::fields::Fields;
 use crate::first_response::Severity;
 use crate::forms::FormRules;
 use crate::json::Json;
-use crate::limits::MAX_FORM_BYTES;
+use crate::limits::{MAX_FORM_BYTES, UNREGISTERED};
 use crate::redaction::{Redaction, redact};
-use crate::violation::{Violation, ViolationCode};
+use crate::unknown_key::unknown_key;
+use crate::violation::{Violation, ViolationCode, Violations};
 
 /// The key of a form: 1 to 64 of `[a-z0-9_-]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,11 +54,12 @@ pub enum Invalid {
     /// It is not an object.
     NotAnObject,
     /// Everything that is wrong with it: what is present in the order sent, then what is absent. Never empty.
-    Violations(Vec<Violation>),
+    Violations(Violations),
 }
 
 impl Submission {
-    /// Takes a document as a submission; top-level keys that it does not know are ignored.
+    /// Takes a document as a submission. `id` and `status` are the server's alone, and ignored; other keys that the contract does
+    /// not have are violations.
     ///
     /// # Errors
     /// Everything that is wrong with the document, at once.
@@ -68,17 +69,28 @@ impl Submission {
         };
         // The form may stand behind the fields that it has rules for.
         let rules = document.get("form").and_then(parse_text).and_then(|form| FormRules::of(&form));
+        let sent_fields = document.get("fields");
         let (mut form, mut dept, mut fields) = (None, None, None);
-        let mut violations = Vec::new();
+        let mut violations = Violations::default();
         for (key, value) in members {
             match key.as_ref() {
-                "form" => form = valid_or_noted(Form::parse(value), &mut violations),
-                "dept" => dept = valid_or_noted(Dept::parse(value), &mut violations),
-                "fields" => fields = valid_or_noted(Fields::parse(value, rules), &mut violations),
-                _ => {}
+                "form" => form = Form::parse(value, &mut violations),
+                "dept" => dept = Dept::parse(value, &mut violations),
+                "fields" => fields = Fields::parse(value, rules, &mut violations),
+                "id" | "status" => {}
+                other => violations.add(|| unknown_key(other, value, sent_fields.is_some())),
             }
         }
-        violations.extend(absences(document, rules));
+        if document.get("form").is_none() {
+            violations.add(|| Violation::new(ViolationCode::FormRequired, "form"));
+        }
+        if sent_fields.is_none() {
+            violations.add(|| Violation::new(ViolationCode::FieldsRequired, "fields"));
+        }
+        // Of too many fields nothing else is said (contract, Every response).
+        if !sent_fields.is_some_and(Fields::are_too_many) {
+            absent_fields(sent_fields, rules, &mut violations);
+        }
         match (form, fields) {
             (Some(form), Some(mut fields)) if violations.is_empty() => {
                 let redactions = fields.redact();
@@ -95,50 +107,49 @@ impl Submission {
     }
 }
 
-/// What is valid; what is not is noted among the violations.
-fn valid_or_noted<T>(parsed: Result<T, Vec<Violation>>, violations: &mut Vec<Violation>) -> Option<T> {
-    parsed.map_err(|wrong| violations.extend(wrong)).ok()
-}
-
-/// What is absent, in the order form, fields, consent, the form's own fields (contract, Every response).
-fn absences(document: &Json<'_>, rules: Option<&FormRules>) -> Vec<Violation> {
-    let form = document.get("form");
-    let fields = document.get("fields");
-    let consent = fields.and_then(|fields| fields.get("consent"));
-    [
-        (form, ViolationCode::FormRequired, "form"),
-        (fields, ViolationCode::FieldsRequired, "fields"),
-        (consent, ViolationCode::ConsentRequired, "fields.consent"),
-    ]
-    .into_iter()
-    .filter(|(present, ..)| present.is_none())
-    .map(|(_, code, param)| Violation::new(code, param))
-    .chain(
-        rules.into_iter().flat_map(|rules| rules.absences(|name| fields.is_some_and(|sent| sent.get(name).is_some()))),
-    )
-    .collect()
+/// Which fields are absent and must not be: consent, then the form's own (contract, Every response).
+fn absent_fields(sent: Option<&Json<'_>>, rules: Option<&FormRules>, violations: &mut Violations) {
+    let is_present = |name: &str| sent.is_some_and(|fields| fields.get(name).is_some());
+    if !is_present("consent") {
+        violations.add(|| Violation::of_field(ViolationCode::ConsentRequired, "consent"));
+    }
+    if let Some(rules) = rules {
+        rules.check_absent(is_present, violations);
+    }
 }
 
 impl Form {
-    /// What looks like a credential is none, or it would be stored, mailed and logged (contract, Pasted credentials).
-    fn parse(sent: &Json<'_>) -> Result<Self, Vec<Violation>> {
-        parse_text(sent)
-            .filter(|form: &Self| redact(form.as_str()).is_none())
-            .ok_or_else(|| vec![Violation::new(ViolationCode::InvalidForm, "form")])
+    /// What looks like a credential is none, or it would be stored and mailed (contract, Pasted credentials).
+    fn parse(sent: &Json<'_>, violations: &mut Violations) -> Option<Self> {
+        let form = parse_text(sent).filter(|form: &Self| redact(form.as_str()).is_none());
+        if form.is_none() {
+            violations.add(|| Violation::new(ViolationCode::InvalidForm, "form"));
+        }
+        form
     }
 
-    /// The key as it was sent.
+    /// The key as it was sent: for the record and the body of the mail, and nothing else, since a stranger may have chosen it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The key for log lines, metrics, subjects and tags: `unregistered` unless the registry has it.
+    #[must_use]
+    pub fn registered_key(&self) -> &'static str {
+        FormRules::of(self).map_or(UNREGISTERED, |rules| rules.key)
     }
 }
 
 impl Dept {
     const ALL: [Self; 4] = [Self::Support, Self::Payments, Self::Hardship, Self::Complaints];
 
-    fn parse(sent: &Json<'_>) -> Result<Self, Vec<Violation>> {
-        parse_text(sent).ok_or_else(|| vec![Violation::new(ViolationCode::InvalidDept, "dept")])
+    fn parse(sent: &Json<'_>, violations: &mut Violations) -> Option<Self> {
+        let dept = parse_text(sent);
+        if dept.is_none() {
+            violations.add(|| Violation::new(ViolationCode::InvalidDept, "dept"));
+        }
+        dept
     }
 
     /// The department as it stands on the wire.
@@ -179,12 +190,6 @@ fn parse_text<T: FromStr>(sent: &Json<'_>) -> Option<T> {
     }
 }
 
-impl fmt::Display for Form {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -196,11 +201,17 @@ mod tests {
         Submission::parse(&Json::parse(sent.as_bytes()).unwrap())
     }
 
+    /// The fingerprint of what was sent, which must be a submission.
+    fn print(sent: &str) -> Fingerprint {
+        parse(sent).unwrap();
+        Fingerprint::of(&Json::parse(sent.as_bytes()).unwrap())
+    }
+
     /// Expects these violations, each as `code param`, in this order.
     #[track_caller]
     fn check_violations(sent: &str, expected: &[&str]) {
         let Err(Invalid::Violations(violations)) = parse(sent) else { panic!("{sent} is a submission") };
-        let found: Vec<_> = violations.iter().map(|wrong| format!("{} {}", wrong.code, wrong.param)).collect();
+        let found: Vec<_> = violations.listed().iter().map(|wrong| format!("{} {}", wrong.code, wrong.param)).collect();
         assert_eq!(found, expected, "{sent}");
     }
 
@@ -287,7 +298,7 @@ mod tests {
     fn a_fields_name_is_1_to_128_bytes_without_control_characters() {
         let bytes_128 = "é".repeat(64);
         assert!(parse(&format!(r#"{{"form":"f","fields":{{"{bytes_128}":1,"consent":"yes"}}}}"#)).is_ok());
-        check_field(&format!(r#""{bytes_128}x":1"#), &[&format!("invalid_field_name fields.{bytes_128}x")]);
+        check_field(&format!(r#""{bytes_128}x":1"#), &[&format!("invalid_field_name fields.{}", "é".repeat(60))]);
         for (escaped, control) in [(r"\u0000", "\0"), (r"a\n", "a\n"), (r"\u007f", "\u{7f}"), (r"\u0085", "\u{85}")] {
             check_field(&format!(r#""{escaped}":1"#), &[&format!("invalid_field_name fields.{control}")]);
         }
@@ -295,10 +306,26 @@ mod tests {
 
     #[test]
     fn an_email_that_is_present_must_be_an_address() {
-        for value in ["\"\"", "\"x\"", "1", "true"] {
+        for value in ["\"x\"", "1", "0", "true", "false", "\" x \"", "\"\u{200b}x\"", "\"\u{2800}\""] {
             check_field(&format!(r#""email":{value}"#), &["invalid_email fields.email"]);
         }
-        check_field(r#""email":null"#, &["invalid_email fields.email", "invalid_field_value fields.email"]);
+    }
+
+    #[test]
+    fn a_blank_email_is_none_and_kept_as_it_was_sent() {
+        for blank in ["", " ", "\\t\\r\\n", "\u{a0}\u{3000}", "\u{200b}", "\u{feff}\u{ad} \u{2060}", "\u{e0020}"] {
+            let sent = format!(r#"{{"form":"f","fields":{{"email":"{blank}","consent":"yes"}}}}"#);
+            let fields = parse(&sent).unwrap().fields;
+            assert_eq!(fields.to_json(), format!(r#"{{"email":"{blank}","consent":"yes"}}"#));
+            assert_eq!(fields.email(), None);
+        }
+    }
+
+    #[test]
+    fn an_email_that_is_no_value_at_all_is_said_once() {
+        for value in ["null", "[]", "{}", "[\"jordan@example.com\"]", "{\"address\":\"jordan@example.com\"}"] {
+            check_field(&format!(r#""email":{value}"#), &["invalid_field_value fields.email"]);
+        }
     }
 
     #[test]
@@ -339,17 +366,88 @@ mod tests {
     }
 
     #[test]
-    fn what_is_over_a_limit_is_said_beside_all_else() {
-        let fields: Vec<_> = (0..61).map(|index| format!(r#""k{index}":"{}""#, "x".repeat(300))).collect();
+    fn fields_that_are_too_large_are_said_beside_all_else() {
+        let fields: Vec<_> = (0..59).map(|index| format!(r#""k{index}":"{}""#, "x".repeat(300))).collect();
         check_violations(
             &format!(r#"{{"form":"f","fields":{{{},"x":null}}}}"#, fields.join(",")),
-            &[
-                "too_many_fields fields",
-                "fields_too_large fields",
-                "invalid_field_value fields.x",
-                "consent_required fields.consent",
-            ],
+            &["fields_too_large fields", "invalid_field_value fields.x", "consent_required fields.consent"],
         );
+    }
+
+    #[test]
+    fn of_too_many_fields_nothing_else_is_said() {
+        let bad = |count: usize, of: &dyn Fn(usize) -> String| (0..count).map(of).collect::<Vec<_>>().join(",");
+        for fields in [
+            bad(61, &|index| format!(r#""k{index}":null"#)),
+            bad(62, &|index| format!(r#""k{index}":"{}""#, "x".repeat(300))),
+            bad(300, &|index| format!(r#""{index}{}":[]"#, "é".repeat(64))),
+            bad(5_000, &|index| format!(r#""{index}\u0000":{{}}"#)),
+            format!(r#""email":"nope","consent":"no",{}"#, bad(60, &|index| format!(r#""{index}":1"#))),
+        ] {
+            check_violations(
+                &format!(r#"{{"form":"developer-support","fields":{{{fields}}}}}"#),
+                &["too_many_fields fields"],
+            );
+            check_violations(
+                &format!(r#"{{"dept":"x","fields":{{{fields}}},"form":"No"}}"#),
+                &["invalid_dept dept", "too_many_fields fields", "invalid_form form"],
+            );
+        }
+    }
+
+    #[test]
+    fn at_most_100_violations_are_listed_and_the_others_counted() {
+        let count = |sent: &str| {
+            let Err(Invalid::Violations(violations)) = parse(sent) else { panic!("{sent} is a submission") };
+            (violations.listed().len(), violations.unlisted())
+        };
+        let unknown = |keys: usize| (0..keys).map(|index| format!(r#""x{index}":1"#)).collect::<Vec<_>>().join(",");
+        let with = |keys| format!(r#"{{{},"form":"f","fields":{{"consent":"yes"}}}}"#, unknown(keys));
+        assert_eq!(count(&with(1)), (1, 0));
+        assert_eq!(count(&with(100)), (100, 0));
+        assert_eq!(count(&with(101)), (100, 1));
+        assert_eq!(count(&with(9_000)), (100, 8_900));
+        assert_eq!(count(&format!("{{{}}}", unknown(100))), (100, 3), "what is absent is counted too");
+        let fields = (0..59).map(|index| format!(r#""\u0000{index}":null"#)).collect::<Vec<_>>().join(",");
+        let sent = format!(r#"{{"form":"smoke-test","fields":{{{fields}}}}}"#);
+        assert_eq!(count(&sent), (100, 59 * 3 - 100 + 2), "three of each field");
+    }
+
+    #[test]
+    fn a_param_is_cut_at_128_bytes_between_two_characters() {
+        let param = |name: &str| {
+            let sent = format!(r#"{{"form":"f","fields":{{"{name}":null,"consent":"yes"}}}}"#);
+            let Err(Invalid::Violations(violations)) = parse(&sent) else { panic!("{sent} is a submission") };
+            violations.listed().last().unwrap().param.clone()
+        };
+        assert_eq!(param(&"x".repeat(121)), format!("fields.{}", "x".repeat(121)));
+        for name in ["x".repeat(122), "x".repeat(128), "x".repeat(129), "x".repeat(60_000)] {
+            assert_eq!(param(&name), format!("fields.{}", "x".repeat(121)), "{}", name.len());
+        }
+        assert_eq!(param(&"é".repeat(30_000)), format!("fields.{}", "é".repeat(60)));
+        assert_eq!(param(&"東".repeat(20_000)), format!("fields.{}", "東".repeat(40)));
+        assert_eq!(param(&"👍".repeat(15_000)), format!("fields.{}", "👍".repeat(30)));
+        assert_eq!(param(&format!("{}é", "x".repeat(120))), format!("fields.{}", "x".repeat(120)));
+    }
+
+    #[test]
+    fn the_beginning_of_a_name_that_is_too_long_shows_no_credential() {
+        let jwt = format!("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI{}.dozjgNryP4J3jVmN", "xMjM0NTY3ODkw".repeat(20));
+        for (name, secret) in [
+            (format!("{jwt} and so on"), "eyJhbGci"),
+            (format!("token: {jwt}"), "eyJhbGci"),
+            (format!("{} sk_live_4eC39HqLyjWDarjtT1zdp7dc", "x".repeat(100)), "4eC39"),
+            (format!("sk_live_{}", "4eC39HqLyjWD".repeat(30)), "4eC39"),
+            (format!("access_token={}", "a1B2c3D4".repeat(40)), "a1B2"),
+            (format!("Bearer {}", "mF_9.B5f-4.1JqM".repeat(20)), "mF_9"),
+            (format!("{}AKIAI44QH8DHBEXAMPLE", "x ".repeat(60)), "I44QH8"),
+        ] {
+            let sent = format!(r#"{{"form":"smoke-test","{name}":1,"fields":{{"{name}":null}}}}"#);
+            let Err(Invalid::Violations(violations)) = parse(&sent) else { panic!("{sent} is a submission") };
+            for Violation { param, message, .. } in violations.listed() {
+                assert!(!param.contains(secret) && !message.contains(secret), "{param}: {message}");
+            }
+        }
     }
 
     #[test]
@@ -424,17 +522,36 @@ mod tests {
     }
 
     #[test]
-    fn the_fingerprint_knows_no_credential() {
-        let of = |secret: &str| {
-            let sent = format!(r#"{{"form":"f","fields":{{"m":"my key is {secret}","consent":"yes"}}}}"#);
-            Fingerprint::of(&parse(&sent).unwrap())
-        };
-        assert_eq!(of("sk_live_abc"), of("sk_live_def"));
-        let of_fields = |fields: &str| {
-            Fingerprint::of(&parse(&format!(r#"{{"form":"f","fields":{{{fields},"consent":"yes"}}}}"#)).unwrap())
-        };
-        assert_eq!(of_fields(r#""sk_live_abc":1,"sk_live_def":2"#), of_fields(r#""sk_live_def":2,"sk_live_abc":1"#));
-        assert_ne!(of("sk_live_abc"), of("rk_live_abc"));
+    fn the_fingerprint_is_taken_of_what_was_sent_and_not_of_what_is_kept() {
+        let of = |fields: &str| print(&format!(r#"{{"form":"f","fields":{{{fields},"consent":"yes"}}}}"#));
+        for (one, other) in [
+            (r#""m":"my key is sk_live_abc""#, r#""m":"my key is sk_live_def""#),
+            (r#""m":"my key is sk_live_abc""#, r#""m":"my key is [REDACTED:secret_key]""#),
+            (r#""m":"Bearer mF_9.B5f-4.1JqM""#, r#""m":"Bearer mF_9.B5f-4.1JqN""#),
+            (r#""sk_live_abc":1"#, r#""sk_live_def":1"#),
+            (r#""client_secret":12345678"#, r#""client_secret":12345679"#),
+        ] {
+            assert_ne!(of(one), of(other), "{one}");
+            assert_eq!(of(one), of(one), "{one}");
+        }
+        assert_eq!(of(r#""sk_live_abc":1,"sk_live_def":2"#), of(r#""sk_live_def":2,"sk_live_abc":1"#));
+    }
+
+    /// Written down here, so that a release that would take a retry for another enquiry is noticed.
+    #[test]
+    fn the_fingerprint_is_the_same_in_every_release() {
+        let of = |sent| print(sent).to_hex();
+        assert_eq!(of(r#"{"form":"f","fields":{"consent":"yes"}}"#), hex_of("f\0\0{\"consent\":\"yes\"}"));
+        assert_eq!(
+            of(
+                r#"{"fields":{"z":1.10,"consent":"yes","é":"sk_live_\u0061bc\n"},"dept":"support","form":"contact-us","id":7}"#
+            ),
+            hex_of("contact-us\0support\0{\"consent\":\"yes\",\"z\":1.10,\"é\":\"sk_live_abc\\n\"}"),
+        );
+    }
+
+    fn hex_of(text: &str) -> String {
+        hex::encode(<sha2::Sha256 as sha2::Digest>::digest(text))
     }
 
     #[test]
@@ -448,9 +565,49 @@ mod tests {
     }
 
     #[test]
-    fn unknown_top_level_keys_are_ignored() {
-        let sent = r#"{"id":"enq_000000","status":"done","x":{"y":null},"form":"f","fields":{"consent":"yes"}}"#;
-        assert_eq!(parse(sent), parse(r#"{"form":"f","fields":{"consent":"yes"}}"#));
+    fn id_and_status_are_the_servers_and_ignored() {
+        for ignored in [r#""id":"enq_000000""#, r#""status":"done""#, r#""id":null,"status":[{"x":null}]"#] {
+            let sent = format!(r#"{{{ignored},"form":"f","fields":{{"consent":"yes"}}}}"#);
+            assert_eq!(parse(&sent), parse(r#"{"form":"f","fields":{"consent":"yes"}}"#));
+        }
+    }
+
+    #[test]
+    fn any_other_top_level_key_is_unknown_in_the_order_sent() {
+        check_violations(
+            r#"{"form":"contact-us","department":"complaints","email":"jordan@example.com","message":"Help","fields":{"consent":"yes"}}"#,
+            &["unknown_key department", "unknown_key email", "unknown_key message"],
+        );
+        check_violations(
+            r#"{"":1,"Form":"f","sk_live_abc":{},"dept":null,"fields":{"x":null},"ID":1,"consent":"yes"}"#,
+            &[
+                "unknown_key ",
+                "unknown_key Form",
+                "unknown_key [REDACTED:secret_key]",
+                "invalid_dept dept",
+                "invalid_field_value fields.x",
+                "unknown_key ID",
+                "unknown_key consent",
+                "form_required form",
+                "consent_required fields.consent",
+            ],
+        );
+        let long = "é".repeat(200);
+        check_violations(
+            &format!(r#"{{"form":"f","fields":{{"consent":"yes"}},"{long}":1}}"#),
+            &[&format!("unknown_key {}", "é".repeat(64))],
+        );
+    }
+
+    #[test]
+    fn a_form_that_the_registry_does_not_have_is_called_unregistered() {
+        let key = |form: &str| form.parse::<Form>().unwrap().registered_key();
+        for form in ["my-password-is-hunter2", "newsletter", "x", "contact-us-", "contact_us", "unregistered"] {
+            assert_eq!(key(form), "unregistered", "{form}");
+        }
+        for form in ["contact-us", "complaint", "hardship", "payments", "developer-support", "smoke-test"] {
+            assert_eq!(key(form), form);
+        }
     }
 
     fn quoted(text: &str) -> String {
@@ -529,7 +686,7 @@ mod tests {
         ) {
             let sent = format!(r#"{{"form":"f","dept":"support","fields":{}}}"#, object(&fields, ""));
             let again = format!(r#"{{{space}"fields":{},"dept":"support","form":"f"}}"#, object(&shuffled, &space));
-            prop_assert_eq!(Fingerprint::of(&parse(&sent).unwrap()), Fingerprint::of(&parse(&again).unwrap()));
+            prop_assert_eq!(print(&sent), print(&again));
         }
 
         #[test]
@@ -543,10 +700,8 @@ mod tests {
                 },
             ),
         ) {
-            let print = |fields: &[_]| {
-                Fingerprint::of(&parse(&format!(r#"{{"form":"f","fields":{}}}"#, object(fields, ""))).unwrap())
-            };
-            prop_assert_ne!(print(&fields), print(&changed));
+            let of = |fields: &[_]| print(&format!(r#"{{"form":"f","fields":{}}}"#, object(fields, "")));
+            prop_assert_ne!(of(&fields), of(&changed));
         }
     }
 
@@ -564,8 +719,7 @@ mod tests {
             r#"{"form":"f","dept":"support","fields":{"consent":"yes"}}"#,
             r#"{"form":"f","dept":"payments","fields":{"consent":"yes"}}"#,
         ];
-        let mut prints: Vec<_> =
-            submissions.iter().map(|sent| Fingerprint::of(&parse(sent).unwrap()).to_hex()).collect();
+        let mut prints: Vec<_> = submissions.iter().map(|sent| print(sent).to_hex()).collect();
         prints.sort();
         prints.dedup();
         assert_eq!(prints.len(), submissions.len());

@@ -1,16 +1,21 @@
 //! What can be wrong with a submission.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use crate::fields::MAX_FIELDS;
 use crate::limits::{MAX_FIELD_NAME_BYTES, MAX_FIELDS_BYTES, MAX_FORM_BYTES};
-use crate::redaction::redact;
+use crate::redaction::redact_beginning;
+
+/// The most violations that are listed (contract, Every response). More are only counted.
+const MAX_LISTED: usize = 100;
+/// The longest `param`, in bytes of UTF-8 (contract, Every response).
+const MAX_PARAM_BYTES: usize = 128;
 
 /// The contract's code for one thing that is wrong with a submission; all of them are answered with 422.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is the contract's code of the same name, explained by its message")]
 pub enum ViolationCode {
+    UnknownKey,
     FormRequired,
     InvalidForm,
     InvalidDept,
@@ -31,7 +36,8 @@ pub enum ViolationCode {
 
 impl ViolationCode {
     /// All of them, in the order of the contract.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
+        Self::UnknownKey,
         Self::FormRequired,
         Self::InvalidForm,
         Self::InvalidDept,
@@ -54,6 +60,7 @@ impl ViolationCode {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::UnknownKey => "unknown_key",
             Self::FormRequired => "form_required",
             Self::InvalidForm => "invalid_form",
             Self::InvalidDept => "invalid_dept",
@@ -75,6 +82,7 @@ impl ViolationCode {
 
     fn message(self) -> String {
         match self {
+            Self::UnknownKey => "The body has no such key.".into(),
             Self::FormRequired => "Say which form this is: \"form\" is missing.".into(),
             Self::InvalidForm => {
                 format!(
@@ -123,20 +131,67 @@ pub struct Violation {
     pub message: String,
 }
 
+/// Everything that is wrong with a submission, in the contract's order. Only the first 100 are listed: a body of 64 KiB can have
+/// twenty thousand, and nobody reads them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Violations {
+    listed: Vec<Violation>,
+    unlisted: usize,
+}
+
 impl Violation {
-    pub(crate) fn new(code: ViolationCode, param: impl Into<String>) -> Self {
-        Self { code, param: param.into(), message: code.message() }
+    /// One about a key of ours.
+    pub(crate) fn new(code: ViolationCode, param: &str) -> Self {
+        Self { code, param: param.to_owned(), message: code.message() }
     }
 
-    /// One about a field; `detail` is what the message goes on with, if there is more to be said. A credential in the field's
-    /// name is not repeated.
-    pub(crate) fn of_field(code: ViolationCode, name: &str, detail: &str) -> Self {
-        let name = redact(name).map_or(Cow::Borrowed(name), |redacted| Cow::Owned(redacted.text));
-        let mut violation = Self::new(code, format!("fields.{name}"));
+    /// One about a key of the sender's, below `parent`, such as `fields.`. Its param shows no credential and no more than the
+    /// contract allows, and of a name that is too long the beginning.
+    pub(crate) fn of_key(code: ViolationCode, parent: &str, key: &str) -> Self {
+        let mut param = format!("{parent}{}", redact_beginning(key, MAX_FIELD_NAME_BYTES));
+        param.truncate(param.floor_char_boundary(MAX_PARAM_BYTES));
+        Self { code, param, message: code.message() }
+    }
+
+    /// One about a field.
+    pub(crate) fn of_field(code: ViolationCode, name: &str) -> Self {
+        Self::of_key(code, "fields.", name)
+    }
+
+    /// The same with a message that goes on with `detail`, if there is more to say.
+    pub(crate) fn with_detail(mut self, detail: &str) -> Self {
         if !detail.is_empty() {
-            violation.message = format!("{} {detail}", violation.message);
+            self.message.push(' ');
+            self.message.push_str(detail);
         }
-        violation
+        self
+    }
+}
+
+impl Violations {
+    /// Adds one, which is made only if it is listed.
+    pub(crate) fn add(&mut self, violation: impl FnOnce() -> Violation) {
+        if self.listed.len() < MAX_LISTED {
+            self.listed.push(violation());
+        } else {
+            self.unlisted += 1;
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.listed.is_empty()
+    }
+
+    /// The first of them, at most 100.
+    #[must_use]
+    pub fn listed(&self) -> &[Violation] {
+        &self.listed
+    }
+
+    /// How many more there are.
+    #[must_use]
+    pub fn unlisted(&self) -> usize {
+        self.unlisted
     }
 }
 

@@ -79,10 +79,10 @@ impl Mail {
     pub fn of(id: &EnquiryId, enquiry: &Enquiry) -> Result<Self, askama::Error> {
         let submission = &enquiry.submission;
         let department = department(submission.dept);
-        let form = submission.form.as_str();
         let urgency = enquiry.first_response.map_or_else(String::new, |response| {
             format!("[{}] first response by {}: ", response.severity, in_london(response.due, SHORT_TIME_FORMAT))
         });
+        let form = submission.form.registered_key();
         let subject = format!("{urgency}{department} enquiry {id} (form {form})");
         let reply_to = submission.fields.email();
         let rules = FormRules::of(&submission.form);
@@ -91,7 +91,8 @@ impl Mail {
             subject: &subject,
             id,
             department,
-            form: rules.map_or_else(|| form.to_owned(), |rules| format!("{} ({form})", rules.title)),
+            form: rules
+                .map_or_else(|| submission.form.as_str().to_owned(), |rules| format!("{} ({form})", rules.title)),
             request_id: enquiry.request_id.as_str(),
             received: in_london(enquiry.created_at, TIME_FORMAT),
             first_response: enquiry
@@ -354,11 +355,15 @@ mod tests {
             ("contact-us", None, "General enquiry enq_9F3K2P (form contact-us)"),
             ("complaint", Some(Dept::Complaints), "Complaints enquiry enq_9F3K2P (form complaint)"),
             ("hardship", Some(Dept::Hardship), "Hardship enquiry enq_9F3K2P (form hardship)"),
-            ("card_lost", Some(Dept::Support), "Support enquiry enq_9F3K2P (form card_lost)"),
-            (&longest, Some(Dept::Payments), &format!("Payments enquiry enq_9F3K2P (form {longest})")),
+            ("card_lost", Some(Dept::Support), "Support enquiry enq_9F3K2P (form unregistered)"),
+            ("my-password-is-hunter2", None, "General enquiry enq_9F3K2P (form unregistered)"),
+            ("refund-approved-call-0", Some(Dept::Hardship), "Hardship enquiry enq_9F3K2P (form unregistered)"),
+            (&longest, Some(Dept::Payments), "Payments enquiry enq_9F3K2P (form unregistered)"),
         ] {
             let fields = r#"{"subject":"Refund approved","name":"Jordan"}"#;
-            assert_eq!(mail(&enquiry(Environment::Sandbox, form, dept, fields)).subject, expected);
+            let mail = mail(&enquiry(Environment::Sandbox, form, dept, fields));
+            assert_eq!(mail.subject, expected);
+            assert!(mail.text.contains(form) && mail.html.contains(form), "the body keeps the form's key");
         }
     }
 

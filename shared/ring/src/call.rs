@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::json::Json;
-use domain::{Client, Dept, Form, IdempotencyKey, RequestId, Submission};
+use domain::{Client, Dept, IdempotencyKey, InvalidIdempotencyKey, RequestId, Submission};
 use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -16,6 +16,8 @@ use crate::problem::Problem;
 
 /// The largest body, in bytes as received (contract, `payload_too_large`).
 pub(crate) const MAX_BODY_BYTES: usize = 64 * 1024;
+/// The same in base64.
+const MAX_ENCODED_BYTES: usize = MAX_BODY_BYTES.div_ceil(3) * 4;
 
 /// One request to the ring, as its handler sees it.
 #[derive(Debug)]
@@ -33,7 +35,8 @@ pub struct Call {
 /// What a call turned out to be about, for its log line.
 #[derive(Debug)]
 pub(crate) struct Subject {
-    pub(crate) form: Form,
+    /// Only a key that the registry has: any other is a stranger's text.
+    pub(crate) form: &'static str,
     pub(crate) dept: Option<Dept>,
 }
 
@@ -58,12 +61,15 @@ impl Call {
         if self.event.method() == "POST" { Ok(()) } else { Err(Problem::MethodNotAllowed) }
     }
 
-    /// The body's bytes, if it is small enough and declared to be plain JSON.
+    /// The body's bytes, if it is small enough and declared to be plain JSON. One that is too large is not even decoded.
     ///
     /// # Errors
     /// [`Problem::PayloadTooLarge`], [`Problem::UnsupportedMediaType`].
     pub fn json_body(&self) -> Result<Vec<u8>, Problem> {
         let body = self.event.body.as_deref().unwrap_or_default();
+        if body.len() > MAX_ENCODED_BYTES {
+            return Err(Problem::PayloadTooLarge);
+        }
         let bytes = if self.event.is_base64_encoded {
             // The gateway encodes; what it encoded wrongly is no JSON either.
             STANDARD.decode(body).unwrap_or_default()
@@ -87,19 +93,26 @@ impl Call {
     pub fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, Problem> {
         match self.event.header(Header::IdempotencyKey)[..] {
             [] => Ok(None),
-            [sent] => IdempotencyKey::parse(sent).map(Some).map_err(|_| Problem::InvalidIdempotencyKey),
-            _ => Err(Problem::InvalidIdempotencyKey),
+            [sent] => Ok(Some(IdempotencyKey::parse(sent)?)),
+            _ => Err(Problem::InvalidIdempotencyKey(InvalidIdempotencyKey::Malformed)),
         }
     }
 
-    /// The valid submission in `body`.
+    /// The JSON document that `body` is.
     ///
     /// # Errors
-    /// [`Problem::MalformedJson`], [`Problem::InvalidSubmission`].
-    pub fn submission(&self, body: &[u8]) -> Result<Submission, Problem> {
-        let document = Json::parse(body)?;
-        let submission = Submission::parse(&document)?;
-        self.subject.get_or_init(|| Subject { form: submission.form.clone(), dept: submission.dept });
+    /// [`Problem::MalformedJson`].
+    pub fn json<'body>(&self, body: &'body [u8]) -> Result<Json<'body>, Problem> {
+        Ok(Json::parse(body)?)
+    }
+
+    /// The valid submission in `document`.
+    ///
+    /// # Errors
+    /// [`Problem::InvalidSubmission`].
+    pub fn submission(&self, document: &Json<'_>) -> Result<Submission, Problem> {
+        let submission = Submission::parse(document)?;
+        self.subject.get_or_init(|| Subject { form: submission.form.registered_key(), dept: submission.dept });
         Ok(submission)
     }
 
@@ -196,6 +209,22 @@ mod tests {
     fn a_body_that_the_gateway_did_not_encode_right_is_no_body() {
         let event = r#"{"body":"%%%","isBase64Encoded":true,"headers":{"content-type":"application/json"}}"#;
         assert_eq!(call(event).json_body(), Ok(vec![]));
+    }
+
+    #[test]
+    fn a_body_is_at_most_64_kib_encoded_or_not() {
+        let body_of = |bytes: usize, is_encoded: bool| {
+            let text = "x".repeat(bytes);
+            let body = if is_encoded { STANDARD.encode(text) } else { text };
+            let headers = r#""headers":{"content-type":"application/json"}"#;
+            call(&format!(r#"{{"body":"{body}","isBase64Encoded":{is_encoded},{headers}}}"#)).json_body()
+        };
+        for is_encoded in [true, false] {
+            assert_eq!(body_of(65_536, is_encoded).map(|body| body.len()), Ok(65_536));
+            for bytes in [65_537, 65_538, 65_539, 65_540, 87_384, 87_385, 200_000] {
+                assert_eq!(body_of(bytes, is_encoded), Err(Problem::PayloadTooLarge), "{bytes}");
+            }
+        }
     }
 
     #[test]

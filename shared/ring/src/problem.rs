@@ -1,7 +1,9 @@
 //! What can go wrong with a call, and the one place where that becomes a status, a code and words.
 
+use std::borrow::Cow;
+
 use domain::json::Malformed;
-use domain::{Invalid, Violation};
+use domain::{Invalid, InvalidIdempotencyKey, Violations};
 use storage::StorageError;
 
 use crate::call::MAX_BODY_BYTES;
@@ -20,9 +22,9 @@ pub enum Problem {
     /// The body is not declared to be plain JSON.
     #[error("unsupported media type")]
     UnsupportedMediaType,
-    /// The idempotency key has a wrong form, or there are two.
-    #[error("invalid idempotency key")]
-    InvalidIdempotencyKey,
+    /// The idempotency key has a wrong form, or there are two, or it is what a broken page sends.
+    #[error("invalid idempotency key: {0}")]
+    InvalidIdempotencyKey(#[from] InvalidIdempotencyKey),
     /// The body is no JSON.
     #[error("malformed JSON: {0}")]
     MalformedJson(#[from] Malformed),
@@ -59,14 +61,27 @@ pub(crate) struct Answer<'a> {
     pub(crate) kind: &'static str,
     pub(crate) code: &'static str,
     pub(crate) message: String,
-    pub(crate) violations: &'a [Violation],
+    pub(crate) violations: Option<&'a Violations>,
     pub(crate) headers: Headers,
+}
+
+impl Answer<'_> {
+    /// The message for a body that lists so many of the violations; it says how many more there are.
+    pub(crate) fn message_beside(&self, listed: usize) -> Cow<'_, str> {
+        let more = self.violations.map_or(0, |all| all.listed().len() + all.unlisted() - listed);
+        match more {
+            0 => Cow::Borrowed(&self.message),
+            1 => Cow::Owned(format!("{} 1 more violation is not listed.", self.message)),
+            more => Cow::Owned(format!("{} {more} more violations are not listed.", self.message)),
+        }
+    }
 }
 
 const INVALID_REQUEST: &str = "invalid_request_error";
 const IDEMPOTENCY: &str = "idempotency_error";
 const RATE_LIMIT: &str = "rate_limit_error";
 const API: &str = "api_error";
+const INVALID_KEY: &str = "invalid_idempotency_key";
 
 /// Says no more than that it failed, and how to try again.
 const FAILED: &str = "Something failed on our side. Retrying with the same Idempotency-Key is safe; without a key, a retry \
@@ -89,10 +104,18 @@ impl Problem {
                 "unsupported_media_type",
                 "Send the body as content-type: application/json, in UTF-8 and without a content-encoding.",
             ),
-            Self::InvalidIdempotencyKey => plain(
+            Self::InvalidIdempotencyKey(InvalidIdempotencyKey::Malformed) => plain(
                 400,
-                "invalid_idempotency_key",
+                INVALID_KEY,
                 "Send one Idempotency-Key of 1 to 255 visible ASCII characters; a UUID is a good one.",
+            ),
+            Self::InvalidIdempotencyKey(InvalidIdempotencyKey::Placeholder(placeholder)) => plain(
+                400,
+                INVALID_KEY,
+                format!(
+                    "The Idempotency-Key is \"{placeholder}\", which a page sends when its variable holds no key. Every visitor \
+                     would share it. Send a new UUID for each filled-in form."
+                ),
             ),
             Self::MalformedJson(why) => plain(400, "malformed_json", format!("The body is not valid JSON: {why}.")),
             Self::InvalidSubmission(Invalid::NotAnObject) => plain(
@@ -101,9 +124,9 @@ impl Problem {
                 "The body must be a JSON object with the keys \"form\" and \"fields\", and \"dept\" if you know it.",
             ),
             Self::InvalidSubmission(Invalid::Violations(violations)) => {
-                let first = violations.first();
+                let first = violations.listed().first();
                 Answer {
-                    violations,
+                    violations: Some(violations),
                     ..plain(
                         422,
                         first.map_or("invalid_body", |first| first.code.as_str()),
@@ -148,7 +171,7 @@ impl Problem {
 }
 
 fn plain(status: u16, code: &'static str, message: impl Into<String>) -> Answer<'static> {
-    Answer { status, kind: INVALID_REQUEST, code, message: message.into(), violations: &[], headers: Headers::new() }
+    Answer { status, kind: INVALID_REQUEST, code, message: message.into(), violations: None, headers: Headers::new() }
 }
 
 fn retry_after(seconds: i64) -> Headers {
@@ -172,13 +195,14 @@ mod tests {
     use super::*;
 
     /// One of each kind; a new one belongs here too.
-    fn every_problem() -> [Problem; 14] {
+    fn every_problem() -> [Problem; 15] {
         let (operation, cause) = ("PutItem", String::new());
         [
             Problem::MethodNotAllowed,
             Problem::PayloadTooLarge,
             Problem::UnsupportedMediaType,
-            Problem::InvalidIdempotencyKey,
+            Problem::InvalidIdempotencyKey(InvalidIdempotencyKey::Malformed),
+            Problem::InvalidIdempotencyKey(InvalidIdempotencyKey::Placeholder("undefined")),
             Problem::MalformedJson(Malformed::Empty),
             Problem::InvalidSubmission(Invalid::NotAnObject),
             Problem::IdempotencyKeyReused,

@@ -100,7 +100,7 @@ impl Ring {
             gateway_request_id = call.event.gateway_request_id(),
             gateway_extended_request_id = call.event.gateway_extended_request_id(),
             enquiry_id = outcome.created().map(|created| created.id.as_str()),
-            form = call.subject().map(|subject| subject.form.as_str()),
+            form = call.subject().map(|subject| subject.form),
             dept = call.subject().and_then(|subject| subject.dept).map(domain::Dept::as_str),
             outcome = told,
             code = answer.map(|answer| answer.code),

@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::types::{
 };
 use aws_types::SdkConfig;
 use domain::notification::{DUE_AFTER_ENQUEUE, later, random_share};
-use domain::{Enquiry, EnquiryId, FirstResponse, IdempotencyKey, STATUS_NEW};
+use domain::{Enquiry, EnquiryId, FirstResponse, IdempotencyClaim, STATUS_NEW};
 
 use crate::attributes::{Item, redactions, text, text_of, time, timeline_entry};
 use crate::error::StorageError;
@@ -67,12 +67,12 @@ impl Enquiries {
     ///
     /// # Errors
     /// When DynamoDB did not do it. It may have: without a key, trying again may record twice.
-    pub async fn record(&self, enquiry: &Enquiry, key: Option<&IdempotencyKey>) -> Result<Recorded, StorageError> {
+    pub async fn record(&self, enquiry: &Enquiry, claim: Option<&IdempotencyClaim>) -> Result<Recorded, StorageError> {
         let (mut ids, mut conflicts) = (0, 0);
         while ids < MAX_IDS {
             let id = EnquiryId::random();
-            let attempt = match key {
-                Some(key) => self.put_with_key(&id, enquiry, key).await?,
+            let attempt = match claim {
+                Some(claim) => self.put_with_key(&id, enquiry, claim).await?,
                 None => self.put(&id, enquiry).await?,
             };
             match attempt {
@@ -113,7 +113,7 @@ impl Enquiries {
         &self,
         id: &EnquiryId,
         enquiry: &Enquiry,
-        key: &IdempotencyKey,
+        claim: &IdempotencyClaim,
     ) -> Result<Attempt, StorageError> {
         let built = |put: Result<Put, BuildError>| {
             put.map(|put| TransactWriteItem::builder().put(put).build())
@@ -123,13 +123,13 @@ impl Enquiries {
             .client
             .transact_write_items()
             .transact_items(built(self.transactional_put(id, enquiry))?)
-            .transact_items(built(self.idempotency.put(key, id, enquiry))?)
+            .transact_items(built(self.idempotency.put(claim, id, enquiry))?)
             .send()
             .await;
         let Err(error) = written else { return Ok(Attempt::Settled(Recorded::New(id.clone()))) };
         match error.as_service_error() {
             Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-                self.explain(cancelled.cancellation_reasons(), id, enquiry)
+                self.explain(cancelled.cancellation_reasons(), id, enquiry, claim)
             }
             // The SDK has retried it already.
             Some(TransactWriteItemsError::TransactionInProgressException(_)) => {
@@ -154,10 +154,11 @@ impl Enquiries {
         reasons: &[CancellationReason],
         id: &EnquiryId,
         enquiry: &Enquiry,
+        claim: &IdempotencyClaim,
     ) -> Result<Attempt, StorageError> {
         let failed = |item: usize, code: &str| reasons.get(item).filter(|reason| reason.code() == Some(code));
         if let Some(taken) = failed(1, "ConditionalCheckFailed") {
-            return self.idempotency.taken_by(taken.item(), enquiry).map(Attempt::Settled);
+            return self.idempotency.taken_by(taken.item(), claim, enquiry).map(Attempt::Settled);
         }
         if let Some(taken) = failed(0, "ConditionalCheckFailed") {
             return Ok(id_taken_by(taken.item(), id, enquiry));

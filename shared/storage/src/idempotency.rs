@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure};
-use domain::{Enquiry, EnquiryId, Fingerprint, IdempotencyKey, Pepper};
+use domain::{Enquiry, EnquiryId, IdempotencyClaim, Pepper};
 
 use crate::attributes::{Item, parsed, text, time};
 use crate::enquiries::Recorded;
@@ -29,12 +29,12 @@ impl IdempotencyRecords {
     }
 
     /// The half of the transaction that claims the key for an enquiry.
-    pub(crate) fn put(&self, key: &IdempotencyKey, id: &EnquiryId, enquiry: &Enquiry) -> Result<Put, BuildError> {
+    pub(crate) fn put(&self, claim: &IdempotencyClaim, id: &EnquiryId, enquiry: &Enquiry) -> Result<Put, BuildError> {
         let now = enquiry.created_at.as_second();
         Put::builder()
             .table_name(&self.table)
-            .item("key", text(self.pepper.idempotency_record_key(self.route, key)))
-            .item("fingerprint", text(self.fingerprint_of(enquiry)))
+            .item("key", text(self.pepper.idempotency_record_key(self.route, &claim.key)))
+            .item("fingerprint", text(self.pepper.fingerprint_hmac(claim.fingerprint)))
             .item("enquiry_id", text(id.as_str()))
             .item("request_id", text(enquiry.request_id.as_str()))
             .item("created_at", time(enquiry.created_at))
@@ -46,18 +46,19 @@ impl IdempotencyRecords {
             .build()
     }
 
-    fn fingerprint_of(&self, enquiry: &Enquiry) -> String {
-        self.pepper.peppered(Fingerprint::of(&enquiry.submission))
-    }
-
     /// What it means that the key is taken by `record`.
-    pub(crate) fn taken_by(&self, record: Option<&Item>, enquiry: &Enquiry) -> Result<Recorded, StorageError> {
+    pub(crate) fn taken_by(
+        &self,
+        record: Option<&Item>,
+        claim: &IdempotencyClaim,
+        enquiry: &Enquiry,
+    ) -> Result<Recorded, StorageError> {
         let record = record.ok_or_else(|| StorageError::unreadable(OPERATION, "item"))?;
         let id: EnquiryId = parsed(record, "enquiry_id", OPERATION)?;
         if parsed::<String>(record, "request_id", OPERATION)? == enquiry.request_id.as_str() {
             return Ok(Recorded::New(id));
         }
-        if parsed::<String>(record, "fingerprint", OPERATION)? != self.fingerprint_of(enquiry) {
+        if parsed::<String>(record, "fingerprint", OPERATION)? != self.pepper.fingerprint_hmac(claim.fingerprint) {
             return Ok(Recorded::KeyReused);
         }
         Ok(Recorded::Replayed(id))

@@ -165,6 +165,22 @@ async fn invalid_idempotency_key_is_empty_too_long_or_not_visible_ascii() {
 }
 
 #[tokio::test]
+async fn invalid_idempotency_key_is_what_a_broken_page_sends() {
+    let stack = Stack::from_environment();
+    for placeholder in ["undefined", "null", "NaN", "true", "false", "[object Object]"] {
+        for key in [placeholder.to_owned(), format!("\"{placeholder}\"")] {
+            let answer = stack.caller().post(CONTACT_US).header("idempotency-key", key).send().await;
+            answer.assert_refused("invalid_idempotency_key", None);
+            let message = answer.text("/error/message").unwrap_or_default();
+            assert!(message.contains(&format!("\"{placeholder}\"")), "{answer}");
+            if placeholder == "undefined" {
+                assert_body("placeholder_idempotency_key", &answer);
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn invalid_idempotency_key_is_sent_twice() {
     let stack = Stack::from_environment();
     for (first, second) in [("one", "two"), ("one", "one"), ("\"one\"", "\"two\""), ("one", ""), ("", "one")] {
@@ -288,6 +304,76 @@ async fn too_many_fields_is_over_60() {
 }
 
 #[tokio::test]
+async fn of_too_many_fields_only_too_many_fields_is_said() {
+    let bad = |count: usize, value: &str| {
+        let fields: Vec<_> = (0..count).map(|index| format!(r#""{index}":{value}"#)).collect();
+        format!(r#"{{"form":"smoke-test","fields":{{{}}}}}"#, fields.join(","))
+    };
+    let long = format!(r#"{{"form":"developer-support","fields":{{{}}}}}"#, {
+        let fields: Vec<_> = (0..400).map(|index| format!(r#""{index}{}":[]"#, "é".repeat(64))).collect();
+        fields.join(",")
+    });
+    for answer in post_all([bad(61, "null"), bad(61, "{}"), bad(5_000, "[]"), bad(5_400, "null"), long]).await {
+        answer.assert_violations(&[("too_many_fields", "fields")]);
+    }
+}
+
+#[tokio::test]
+async fn no_response_is_over_16_kib_and_the_message_says_how_many_violations_are_not_listed() {
+    let each = |count: usize, of: &dyn Fn(usize) -> String| (0..count).map(of).collect::<Vec<_>>().join(",");
+    let unknown = |count, name: &str| {
+        let keys = each(count, &|index| format!(r#""{name}{index}":1"#));
+        format!(r#"{{{keys},"form":"contact-us","fields":{{"consent":"yes"}}}}"#)
+    };
+    let fields = |count, name: &str| {
+        let fields = each(count, &|index| format!(r#""{name}{index}":null"#));
+        format!(r#"{{"form":"smoke-test","fields":{{{fields},"consent":"yes"}}}}"#)
+    };
+    for (body, all) in [
+        (unknown(150, "x"), 150),
+        (unknown(5_000, "k"), 5_000),
+        (unknown(400, &"é".repeat(60)), 400),
+        (unknown(80, &r"\u0001".repeat(100)), 80),
+        (fields(59, &r"\u0000".repeat(120)), 59 * 3 + 2),
+        (fields(59, &"東".repeat(60)), 59 * 2 + 1),
+    ] {
+        let answer = Stack::from_environment().caller().post(body).send().await;
+        assert_eq!(answer.status, 422, "{answer}");
+        let error = answer.json()["error"].clone();
+        let listed = error["violations"].as_array().map_or(0, Vec::len);
+        assert!((10..=100).contains(&listed) && listed < all, "{answer}");
+        let message = error["message"].as_str().unwrap_or_default();
+        assert!(message.ends_with(&format!(" {} more violations are not listed.", all - listed)), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn unknown_key_is_content_in_the_wrong_place() {
+    let body = r#"{"form":"contact-us","department":"complaints","email":"jordan.ellis@example.com","message":"Help","fields":{"consent":"yes"}}"#;
+    let answers = post_all([body]).await;
+    answers[0].assert_violations(&[
+        ("unknown_key", "department"),
+        ("unknown_key", "email"),
+        ("unknown_key", "message"),
+    ]);
+    assert_body("unknown_key", &answers[0]);
+    let long = "é".repeat(100);
+    for (keys, param) in [
+        (r#""Form":"contact-us""#, "Form"),
+        (r#""DEPT":"support""#, "DEPT"),
+        (r#""consent":"yes""#, "consent"),
+        (r#""":null"#, ""),
+        (r#""sk_live_4eC39HqLyjWD":[]"#, "[REDACTED:secret_key]"),
+        (&format!(r#""{long}":{{"a":1}}"#), &long[..128]),
+    ] {
+        let body = format!(r#"{{"form":"contact-us",{keys},"fields":{{"consent":"yes"}}}}"#);
+        let answer = &post_all([body]).await[0];
+        answer.assert_violations(&[("unknown_key", param)]);
+        assert!(!answer.to_string().contains("4eC39HqLyjWD"), "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn fields_too_large_is_over_16384_bytes_of_compact_json() {
     check_violation(&post_all([16_385, 60_000].map(with_fields_of)).await, "fields_too_large", "fields");
 }
@@ -297,14 +383,16 @@ async fn invalid_field_name_is_empty_over_128_bytes_or_has_a_control_character()
     let too_long = "é".repeat(64) + "x";
     for (name, param) in [
         ("", "fields."),
-        (too_long.as_str(), &format!("fields.{too_long}")),
+        (too_long.as_str(), &format!("fields.{}", "é".repeat(60))),
+        (&"x".repeat(60_000), &format!("fields.{}", "x".repeat(121))),
         (r"line\nbreak", "fields.line\nbreak"),
         (r"\u0000", "fields.\0"),
         (r"\u007f", "fields.\u{7f}"),
         (r"\u0085", "fields.\u{85}"),
     ] {
         let answers = post_all([with_field(&format!(r#""{name}":1"#))]).await;
-        answers[0].assert_violations(&[("invalid_field_name", param)]);
+        let expected = [("fields_too_large", "fields"), ("invalid_field_name", param)];
+        answers[0].assert_violations(&expected[usize::from(name.len() < 16_384)..]);
         if name.is_empty() {
             assert_body("invalid_field_name", &answers[0]);
         }
@@ -315,6 +403,10 @@ async fn invalid_field_name_is_empty_over_128_bytes_or_has_a_control_character()
 async fn invalid_field_value_is_null_an_array_or_an_object() {
     let bodies = ["null", "[]", "{}", "[1]", r#"{"x":"y"}"#].map(|value| with_field(&format!(r#""tags":{value}"#)));
     check_violation(&post_all(bodies).await, "invalid_field_value", "fields.tags");
+    for value in ["null", "[]", r#"{"address":"jordan.ellis@example.com"}"#] {
+        let answers = post_all([with_field(&format!(r#""email":{value}"#))]).await;
+        answers[0].assert_violations(&[("invalid_field_value", "fields.email")]);
+    }
 }
 
 #[tokio::test]
@@ -322,7 +414,7 @@ async fn invalid_email_is_no_address_that_mail_can_be_sent_to() {
     let too_long = [email_of(255), format!("{}@example.com", "a".repeat(65)), format!("a@{}.example", "b".repeat(64))];
     let addresses = [
         "jordan.ellis@example",
-        "",
+        ".",
         "jordan",
         "@",
         "jordan@",
@@ -399,7 +491,7 @@ async fn everything_wrong_is_said_at_once_what_is_present_in_the_order_sent_and_
             ],
         ),
         (
-            r#"{"form":7,"dept":null,"fields":{"consent":"no","tags":[],"email":""}}"#,
+            r#"{"form":7,"dept":null,"fields":{"consent":"no","tags":[],"email":" x "}}"#,
             &[
                 ("invalid_form", "form"),
                 ("invalid_dept", "dept"),

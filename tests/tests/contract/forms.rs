@@ -50,6 +50,25 @@ async fn invalid_field_format_is_not_what_the_form_takes() {
 }
 
 #[tokio::test]
+async fn a_ticket_is_looked_at_without_the_white_space_around_its_values() {
+    let stack = Stack::from_environment();
+    for (field, value) in [
+        ("severity", " sev1\n"),
+        ("environment", "\u{a0}live "),
+        ("request_id", "req_8Hn2Lp0Wd4Xc\r\n"),
+        ("endpoint", "\tGET /partner/v1/me"),
+        ("timestamp", " 2026-06-29T14:42:07+01:00 "),
+        ("timestamp", "\u{200b}"),
+    ] {
+        let id = post(ticket_with(json!({ field: value }))).await.assert_accepted();
+        let enquiry = stack.enquiry(&id).await;
+        let kept: Value = serde_json::from_str(enquiry.text("fields").unwrap_or_default()).unwrap();
+        assert_eq!(kept[field], value, "it is kept as it was sent");
+        assert_eq!(enquiry.text("severity"), Some(if field == "severity" { "sev1" } else { "sev3" }));
+    }
+}
+
+#[tokio::test]
 async fn field_too_long_is_over_the_forms_length() {
     let key = "k".repeat(258);
     check(&post(ticket_with(json!({ "idempotency_key": key }))).await, "field_too_long", "fields.idempotency_key");

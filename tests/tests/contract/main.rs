@@ -44,10 +44,10 @@ fn padded_to(bytes: usize) -> String {
     format!("{CONTACT_US}{}", " ".repeat(bytes - CONTACT_US.len()))
 }
 
-/// A valid submission with an unknown key that brings it to so many levels of nesting.
+/// A valid submission with an ignored key that brings it to so many levels of nesting.
 fn nested_to(levels: usize) -> String {
     let (open, close) = ("[".repeat(levels - 1), "]".repeat(levels - 1));
-    format!(r#"{{"ignored":{open}{close},"form":"contact-us","fields":{{"consent":"yes"}}}}"#)
+    format!(r#"{{"status":{open}{close},"form":"contact-us","fields":{{"consent":"yes"}}}}"#)
 }
 
 /// Compares the whole body with the reviewed one of this name, but for what differs from call to call.

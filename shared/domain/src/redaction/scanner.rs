@@ -32,6 +32,8 @@ const ESCAPED_BASE64: [&[u8]; 13] = [
     b"&#43;",
 ];
 
+/// A token without the end that would give it away has at least so many characters.
+const TORN_CHARACTERS: usize = 24;
 /// How long the code of a colour on a terminal may be.
 const COLOUR_BYTES: usize = 12;
 
@@ -41,6 +43,29 @@ pub(super) struct Found {
     pub(super) start: usize,
     pub(super) end: usize,
     pub(super) kind: CredentialKind,
+}
+
+/// One of [`QUOTES`], by its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Quote(usize);
+
+/// A kind of character that a value is asked for.
+#[derive(Clone, Copy)]
+enum Class {
+    WhiteSpace,
+    Digit,
+    Lower,
+    Upper,
+}
+
+/// What the last search of its kind found, which each search that begins before that would find too. So every byte is searched
+/// once, however many searches begin in front of it.
+#[derive(Clone, Copy, Default)]
+struct Ahead {
+    from: usize,
+    found: Option<usize>,
+    /// What was found without what may trail a value.
+    trimmed: usize,
 }
 
 /// The credentials of a text, from left to right.
@@ -56,6 +81,11 @@ pub(super) struct Scanner<'a> {
     /// Before these places no JSON web token and no token after `Bearer` begins: a look ahead that was in vain has come so far.
     no_jwt_before: usize,
     no_token_before: usize,
+    /// The next end of a quotation, for each of the marks; and of a value without marks, in prose and in an assignment.
+    quotation_ends: [Ahead; QUOTES.len()],
+    value_ends: [Ahead; 2],
+    /// The next character of each [`Class`].
+    next_of_class: [Ahead; 4],
 }
 
 impl<'a> Scanner<'a> {
@@ -68,6 +98,9 @@ impl<'a> Scanner<'a> {
             access_key_named_at: None,
             no_jwt_before: 0,
             no_token_before: 0,
+            quotation_ends: [Ahead::default(); QUOTES.len()],
+            value_ends: [Ahead::default(); 2],
+            next_of_class: [Ahead::default(); 4],
         }
     }
 
@@ -135,10 +168,32 @@ impl<'a> Scanner<'a> {
     }
 
     /// Before what closes a quotation, which ends with its line at the latest.
-    fn end_of_quoted(&self, from: usize, closing: &[u8]) -> usize {
-        let ends = |at: &usize| matches!(self.bytes[*at], b'\n' | b'\r') || self.after_any(*at, &[closing]).is_some();
-        let end = (from..self.bytes.len()).find(ends).unwrap_or(self.bytes.len());
-        self.without_trailing(from, end, b"\\")
+    fn end_of_quoted(&mut self, from: usize, quote: Quote) -> usize {
+        let ahead = self.quotation_ends[quote.0].reaching(from, || {
+            let closes = |at: usize| self.after_any(at, &[quote.closing()]).is_some();
+            let ends = |at: &usize| matches!(self.bytes[*at], b'\n' | b'\r') || closes(*at);
+            let end = (from..self.bytes.len()).find(ends).unwrap_or(self.bytes.len());
+            (end, self.without_trailing(from, end, b"\\"))
+        });
+        self.quotation_ends[quote.0] = ahead;
+        ahead.trimmed.max(from)
+    }
+
+    /// Whether there is a character of this class between two places.
+    fn has(&mut self, class: Class, start: usize, end: usize) -> bool {
+        let ahead = self.next_of_class[class as usize].reaching(start, || {
+            let next = self.end_of(start, |byte| !class.contains(byte));
+            (next, next)
+        });
+        self.next_of_class[class as usize] = ahead;
+        ahead.trimmed < end
+    }
+
+    /// The same as [`is_random`] of what is between two places.
+    fn is_random_between(&mut self, start: usize, end: usize, characters: usize, letters: usize) -> bool {
+        let (lower, upper) = (self.has(Class::Lower, start, end), self.has(Class::Upper, start, end));
+        let has_letter_and_digit = (lower || upper) && self.has(Class::Digit, start, end);
+        end - start >= characters && has_letter_and_digit || end - start >= letters && lower && upper
     }
 
     fn without_trailing(&self, from: usize, end: usize, trailing: &[u8]) -> usize {
@@ -163,14 +218,42 @@ impl<'a> Scanner<'a> {
         at
     }
 
-    /// Behind a quotation mark, and what will close it.
-    fn after_quote(&self, at: usize) -> Option<(usize, &'static [u8])> {
+    /// Behind a quotation mark, and which it is.
+    fn after_quote(&self, at: usize) -> Option<(usize, Quote)> {
         let from = self.end_of(at, |byte| byte == b'\\');
         let is_escape = |quote: &[u8]| quote != b"u0022" || from > at;
-        QUOTES.into_iter().find_map(|(opening, closing)| {
+        QUOTES.into_iter().enumerate().find_map(|(place, (opening, _))| {
             let behind = self.after_any(from, &[opening]).filter(|_| is_escape(opening))?;
-            Some((behind, closing))
+            Some((behind, Quote(place)))
         })
+    }
+}
+
+impl Quote {
+    fn closing(self) -> &'static [u8] {
+        QUOTES[self.0].1
+    }
+}
+
+impl Class {
+    fn contains(self, byte: u8) -> bool {
+        match self {
+            Self::WhiteSpace => byte.is_ascii_whitespace(),
+            Self::Digit => byte.is_ascii_digit(),
+            Self::Lower => byte.is_ascii_lowercase(),
+            Self::Upper => byte.is_ascii_uppercase(),
+        }
+    }
+}
+
+impl Ahead {
+    /// The same if it answers a search that begins at `from`, or else what `search` finds, as it is and trimmed.
+    fn reaching(self, from: usize, search: impl FnOnce() -> (usize, usize)) -> Self {
+        if self.found.is_some_and(|found| (self.from..=found).contains(&from)) {
+            return self;
+        }
+        let (found, trimmed) = search();
+        Self { from, found: Some(found), trimmed }
     }
 }
 
@@ -219,6 +302,13 @@ fn is_base64_url(byte: u8) -> bool {
 
 fn is_any_base64(byte: u8) -> bool {
     is_base64(byte) || is_base64_url(byte) || byte == b'='
+}
+
+/// Whether a run of characters without white space could be the beginning of a token, whose end was cut off with what would have
+/// given it away.
+pub(super) fn could_be_torn(run: &str) -> bool {
+    let run = run.as_bytes();
+    run.len() >= TORN_CHARACTERS && has_both_cases(run) && run.iter().any(u8::is_ascii_digit)
 }
 
 /// Whether this is no word: so many characters with letters and digits, or, without digits, so many letters of both cases.

@@ -1,6 +1,6 @@
 //! Values that their name makes a secret.
 
-use super::{Found, Scanner, is_random};
+use super::{Class, Found, Quote, Scanner};
 use crate::redaction::CredentialKind;
 
 /// The fewest letters and digits of a value that stands there as in an assignment, `client_secret=x7`.
@@ -106,8 +106,8 @@ impl Scanner<'_> {
             return None;
         }
         let end = self.end_of(at, |byte| !byte.is_ascii_whitespace());
-        let (start, end) = if let Some((start, closing)) = self.after_quote(at) {
-            (start, self.end_of_quoted(start, closing))
+        let (start, end) = if let Some((start, quote)) = self.after_quote(at) {
+            (start, self.end_of_quoted(start, quote))
         } else {
             let start = self.end_of(at, |byte| b"([<{".contains(&byte)).min(end);
             (start, self.without_trailing(start, end, b")]>}.,;:!?"))
@@ -130,12 +130,12 @@ impl Scanner<'_> {
     }
 
     /// What stands behind a separator, in quotation marks, those perhaps on the next line, or without.
-    fn value_behind(&self, separator_end: usize, separator: Separator) -> Option<Value> {
+    fn value_behind(&mut self, separator_end: usize, separator: Separator) -> Option<Value> {
         let start = self.after_spaces(separator_end);
         let next_word = self.end_of(start, |byte| byte.is_ascii_whitespace());
         let quoted = self.after_quote(start).filter(|_| separator != Separator::Space);
-        if let Some((start, closing)) = quoted.or_else(|| self.after_quote_of_no_name(next_word)) {
-            return Some(Value { start, end: self.end_of_quoted(start, closing), is_quoted: true, is_certain: true });
+        if let Some((start, quote)) = quoted.or_else(|| self.after_quote_of_no_name(next_word)) {
+            return Some(Value { start, end: self.end_of_quoted(start, quote), is_quoted: true, is_certain: true });
         }
         let first = *self.bytes.get(start)?;
         let may_begin = first.is_ascii_alphanumeric()
@@ -143,19 +143,18 @@ impl Scanner<'_> {
             || self.after_any(start, &[b"%2B", b"%2b", b"%2F", b"%2f", b"%3D", b"%3d"]).is_some();
         // With spaces around it, it may be a sentence.
         let is_certain = separator == Separator::Assignment && start == separator_end;
-        let others: &[u8] = if is_certain { b"" } else { b":" };
-        may_begin.then(|| Value { start, end: self.end_of_unquoted(start, others), is_quoted: false, is_certain })
+        may_begin.then(|| Value { start, end: self.end_of_unquoted(start, is_certain), is_quoted: false, is_certain })
     }
 
     /// `append('client_secret', '…')`, `clientSecret("…")`, `"name":"client_secret","value":"…"`.
-    fn value_of_argument(&self, after_name: usize) -> Option<Value> {
+    fn value_of_argument(&mut self, after_name: usize) -> Option<Value> {
         let comma_end = self.after_any(after_name, &[b",", b"("])?;
-        let (word, closing) = self.after_quote(self.after_spaces(comma_end))?;
+        let (word, quote) = self.after_quote(self.after_spaces(comma_end))?;
         if let Some(behind) = self.after_any(word, &[b"value"]) {
             let colon = self.after_any(self.after_spaces(self.after_closing_quotes(behind)), &COLONS)?;
             return self.value_behind(colon, Separator::Colon);
         }
-        Some(Value { start: word, end: self.end_of_quoted(word, closing), is_quoted: true, is_certain: false })
+        Some(Value { start: word, end: self.end_of_quoted(word, quote), is_quoted: true, is_certain: false })
     }
 
     /// The value, if it is no placeholder, no code, and no word for nothing.
@@ -169,35 +168,43 @@ impl Scanner<'_> {
         if let Some(found) = self.by_shape(start, end) {
             return Some(found);
         }
+        // A value may be as long as the text, and others begin in it: what is asked of all of it is asked of what lies ahead.
+        if self.has(Class::WhiteSpace, start, end) {
+            return None;
+        }
         let text = &self.bytes[start..end];
-        let is_something = text.iter().filter(|byte| byte.is_ascii_alphanumeric()).count() >= VALUE_CHARACTERS
-            && !NOTHINGS.iter().any(|nothing| text.eq_ignore_ascii_case(nothing))
-            && !text.iter().any(u8::is_ascii_whitespace);
+        let is_something = text.iter().filter(|byte| byte.is_ascii_alphanumeric()).nth(VALUE_CHARACTERS - 1).is_some()
+            && !NOTHINGS.iter().any(|nothing| text.eq_ignore_ascii_case(nothing));
         let is_secret = is_something
             && !is_placeholder(text)
             && (is_quoted || !is_code(text))
-            && (is_certain || is_random(text, DOUBTFUL_CHARACTERS, DOUBTFUL_LETTERS));
+            && (is_certain || self.is_random_between(start, end, DOUBTFUL_CHARACTERS, DOUBTFUL_LETTERS));
         is_secret.then_some(Found { start, end, kind })
     }
 
-    /// Behind a value that white space, a bracket, a separator or anything beyond ASCII ends, or one of `others`.
-    fn end_of_unquoted(&self, from: usize, others: &[u8]) -> usize {
-        let ends = |byte: u8| {
-            let is_separator = b"\"'`&,;)]{}<>|\\%".contains(&byte) || others.contains(&byte);
-            byte.is_ascii_whitespace() || !byte.is_ascii() || is_separator
-        };
-        let mut end = self.end_of(from, |byte| !ends(byte));
-        while self.bytes.get(end) == Some(&b'%') && self.after_any(end, &ESCAPED_ENDS).is_none() {
-            end = self.end_of(end + 1, |byte| !ends(byte));
-        }
-        self.without_trailing(from, end, b".!?*_:")
+    /// Behind a value that white space, a bracket, a separator or anything beyond ASCII ends, or, where it could be prose, a colon.
+    fn end_of_unquoted(&mut self, from: usize, is_certain: bool) -> usize {
+        let ahead = self.value_ends[usize::from(is_certain)].reaching(from, || {
+            let ends = |byte: u8| {
+                let is_separator = b"\"'`&,;)]{}<>|\\%".contains(&byte) || byte == b':' && !is_certain;
+                byte.is_ascii_whitespace() || !byte.is_ascii() || is_separator
+            };
+            let mut end = self.end_of(from, |byte| !ends(byte));
+            while self.bytes.get(end) == Some(&b'%') && self.after_any(end, &ESCAPED_ENDS).is_none() {
+                end = self.end_of(end + 1, |byte| !ends(byte));
+            }
+            (end, self.without_trailing(from, end, b".!?*_:"))
+        });
+        self.value_ends[usize::from(is_certain)] = ahead;
+        ahead.trimmed.max(from)
     }
 
     /// Behind a quotation mark, unless what is quoted is the next name.
-    fn after_quote_of_no_name(&self, at: usize) -> Option<(usize, &'static [u8])> {
-        let (start, closing) = self.after_quote(at)?;
-        let behind = self.after_any(self.end_of_quoted(start, closing), &[closing])?;
-        self.after_any(self.after_spaces(behind), &COLONS).is_none().then_some((start, closing))
+    fn after_quote_of_no_name(&mut self, at: usize) -> Option<(usize, Quote)> {
+        let (start, quote) = self.after_quote(at)?;
+        let end = self.end_of_quoted(start, quote);
+        let behind = self.after_any(end, &[quote.closing()])?;
+        self.after_any(self.after_spaces(behind), &COLONS).is_none().then_some((start, quote))
     }
 
     /// Behind what closes a name: `"client_secret"`, `['client_secret']`, `**client_secret**`.
@@ -233,6 +240,6 @@ fn is_placeholder(text: &[u8]) -> bool {
 
 /// Whether code stands where a value might: `process.env.SECRET`, `getenv(`, `os.environ[`.
 fn is_code(text: &[u8]) -> bool {
-    let is_expression = text.iter().any(|byte| b".([".contains(byte)) && !text.iter().any(u8::is_ascii_digit);
-    text.len() <= EXPRESSION_CHARACTERS && is_expression
+    let is_expression = || text.iter().any(|byte| b".([".contains(byte)) && !text.iter().any(u8::is_ascii_digit);
+    text.len() <= EXPRESSION_CHARACTERS && is_expression()
 }
