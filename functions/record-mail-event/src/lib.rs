@@ -11,7 +11,7 @@ use storage::{DeliveryMoved, Notifications, StorageError};
 pub struct Config {
     /// `ENQUIRIES_TABLE`: the name of the table of enquiries.
     pub enquiries_table: String,
-    /// `RETENTION_DAYS`: how many days an enquiry is kept once its mail was sent or given up; 0, the default, keeps it.
+    /// `RETENTION_DAYS`: how many days an enquiry is kept once its mail was sent; 0, the default, keeps it.
     pub retention: Retention,
 }
 
@@ -43,11 +43,16 @@ pub async fn record_mail_event(state: &State, event: &MailEvent) -> Result<Outco
     let Some(id) = event.enquiry_id() else { return Ok(Outcome::Unknown) };
     let recorded =
         state.notifications.record_delivery(&id, delivery, event.ses_message_id(), event.sent_at(), event.at());
-    Ok(match recorded.await? {
+    let outcome = match recorded.await? {
         DeliveryMoved::Forward => Outcome::Moved,
         DeliveryMoved::Stale(known) => Outcome::Stale(known),
         DeliveryMoved::Unknown => Outcome::Unknown,
-    })
+    };
+    // A server may take a mail and send it back later. What rings for that must not expire either.
+    if was_delivered(Some(outcome)) && alarming(event, Some(outcome)).is_some() {
+        state.notifications.keep(&id).await?;
+    }
+    Ok(outcome)
 }
 
 impl Config {

@@ -139,6 +139,42 @@ async fn a_mail_that_only_ses_says_it_took_lets_its_enquiry_expire_when_its_rete
 }
 
 #[tokio::test]
+async fn only_good_news_lets_an_enquiry_expire_and_bad_news_keeps_it() {
+    for (event, is_good) in [
+        ("ses-send", true),
+        ("ses-delivery", true),
+        ("ses-bounce-transient", false),
+        ("ses-bounce", false),
+        ("ses-complaint", false),
+        ("ses-reject", false),
+    ] {
+        for days in ["0", "30"] {
+            let app = App::with(&[("RETENTION_DAYS", days)], [ok()]);
+            app.handle(event).await.unwrap();
+            let update = app.aws.requests_of("UpdateItem")[0]["UpdateExpression"].as_str().unwrap().to_owned();
+            let (sets, removes) = update.split_once(" REMOVE ").unwrap();
+            assert_eq!(sets.contains("expires_at"), is_good && days == "30", "{event}: {update}");
+            assert_eq!(removes.contains("expires_at"), !is_good, "{event}: {update}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_mail_that_comes_back_after_it_was_delivered_keeps_its_enquiry_and_an_automatic_reply_does_not() {
+    for (sub_type, keeps) in [("MailboxFull", true), ("MessageTooLarge", true), ("General", false)] {
+        let app = App::with(&[("RETENTION_DAYS", "30")], [known("delivered"), ok()]);
+        app.state.answer(transient(sub_type)).await.unwrap();
+        let updates = app.aws.requests_of("UpdateItem");
+        assert_eq!(updates.len(), 1 + usize::from(keeps), "{sub_type}");
+        if keeps {
+            assert_eq!(updates[1]["UpdateExpression"], "REMOVE expires_at");
+            assert_eq!(updates[1]["Key"], json!({ "id": { "S": "enq_9F3K2P" } }));
+        }
+        assert_eq!((&app.line()["outcome"], app.line()["event"].is_null()), (&json!("stale"), !keeps));
+    }
+}
+
+#[tokio::test]
 async fn what_the_record_knows_already_is_stale_and_what_has_no_record_unknown() {
     let stale = known("delivered");
     let unknown = dynamodb_error(400, "ConditionalCheckFailedException", &json!({}));

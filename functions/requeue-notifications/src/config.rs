@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use domain::Retention;
 use runtime::{VariableError, Variables};
 
 /// The function's configuration; each field names its environment variable.
@@ -10,8 +9,6 @@ use runtime::{VariableError, Variables};
 pub struct Config {
     /// `ENQUIRIES_TABLE`: the name of the table of enquiries.
     pub enquiries_table: String,
-    /// `RETENTION_DAYS`: how many days an enquiry is kept once its mail was sent or given up; 0, the default, keeps it.
-    pub retention: Retention,
     /// `NOTIFICATIONS_QUEUE_URL`: the queue from which notifications are sent.
     pub queue_url: String,
     /// `ENQUEUE_TIMEOUT_MS`: how long the queue may take for ten notifications, by default 2,000.
@@ -26,7 +23,6 @@ impl Config {
     pub fn from_variables(variables: &Variables) -> Result<Self, VariableError> {
         Ok(Self {
             enquiries_table: variables.required("ENQUIRIES_TABLE")?,
-            retention: variables.optional("RETENTION_DAYS")?.unwrap_or_default(),
             queue_url: variables.required("NOTIFICATIONS_QUEUE_URL")?,
             enqueue_budget: variables.milliseconds_or("ENQUEUE_TIMEOUT_MS", Duration::from_secs(2))?,
         })

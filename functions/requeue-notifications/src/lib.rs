@@ -6,8 +6,8 @@ mod sweep;
 use std::time::Duration;
 
 use aws_types::SdkConfig;
-use domain::EnquiryId;
 use domain::notification::GIVE_UP_AFTER;
+use domain::{EnquiryId, Retention};
 use futures_util::stream::{StreamExt, iter};
 use jiff::{SignedDuration, Timestamp};
 use notify::{BATCH, NotificationQueue};
@@ -49,7 +49,8 @@ impl State {
     #[must_use]
     pub fn new(config: Config, sdk: &SdkConfig) -> Self {
         Self {
-            notifications: Notifications::new(sdk, config.enquiries_table, config.retention),
+            // It gives up, and what is given up is kept.
+            notifications: Notifications::new(sdk, config.enquiries_table, Retention::default()),
             queue: NotificationQueue::new(sdk, config.queue_url, config.enqueue_budget),
         }
     }

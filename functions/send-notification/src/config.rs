@@ -14,7 +14,7 @@ const LONGEST_BUDGET: Duration = Duration::from_secs(28);
 pub struct Config {
     /// `ENQUIRIES_TABLE`: the name of the table of enquiries.
     pub enquiries_table: String,
-    /// `RETENTION_DAYS`: how many days an enquiry is kept once its mail was sent or given up; 0, the default, keeps it.
+    /// `RETENTION_DAYS`: how many days an enquiry is kept once its mail was sent; 0, the default, keeps it.
     pub retention: Retention,
     /// `DEAD_LETTER_QUEUE_URL`: where messages go that are no notifications.
     pub dead_letter_queue_url: String,

@@ -12,7 +12,7 @@ use domain::notification::{later, random_share, retry_after, unconfirmed_for};
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use notify::{Batch, BatchAnswer, Mail, MailSender, Message, NotificationQueue, SendError};
-use storage::{Claim, Claimed, Notifications, StorageError, Written};
+use storage::{Claim, Claimed, Notifications, Postponed, StorageError, Written};
 use tokio::time::Instant;
 
 pub use config::Config;
@@ -47,9 +47,9 @@ pub async fn send_notification(
     };
     match state.send(id, &claim).await {
         Ok(ses_message_id) => Ok(state.mark(&claim, ses_message_id).await),
-        Err(SendError::NotNow(cause)) => Ok(state.postpone(&claim, &cause).await),
+        Err(SendError::NotNow(cause)) => Ok(state.postpone(&claim, Postponed::NotNow, &cause).await),
         Err(SendError::Unconfirmed(cause)) => Ok(state.hold(&claim, &cause).await),
-        Err(SendError::Refused(cause)) => Ok(state.fail(&claim, &cause, id).await),
+        Err(SendError::Refused(cause)) => Ok(state.refuse(&claim, &cause, id).await),
     }
 }
 
@@ -114,11 +114,11 @@ impl State {
         report.sent_as(ses_message_id)
     }
 
-    async fn postpone(&self, claim: &Claim, cause: &str) -> Report {
+    async fn postpone(&self, claim: &Claim, why: Postponed, cause: &str) -> Report {
         let now = self.now();
         let until = later(now, retry_after(claim.attempts(), random_share()));
-        let written = self.notifications.postpone(claim, cause, until, now).await;
-        Report::of_written(Outcome::Postponed, claim, cause, written)
+        let written = self.notifications.postpone(claim, why, cause, until, now).await;
+        Report::of_written(why.into(), claim, cause, written)
     }
 
     async fn hold(&self, claim: &Claim, cause: &str) -> Report {
@@ -128,11 +128,13 @@ impl State {
         Report::of_written(Outcome::Unconfirmed, claim, cause, written)
     }
 
-    async fn fail(&self, claim: &Claim, cause: &str, id: &EnquiryId) -> Report {
-        // Before the record says so: rather two alarms than none.
-        tracing::error!(event = "mail_failed", enquiry_id = id.as_str(), cause);
-        let written = self.notifications.fail(claim, cause, self.now()).await;
-        Report::of_written(Outcome::Failed, claim, cause, written)
+    /// Rings once for each enquiry, and goes on trying: what SES rejects today it may take tomorrow, when somebody has looked.
+    async fn refuse(&self, claim: &Claim, cause: &str, id: &EnquiryId) -> Report {
+        if !claim.was_refused() {
+            // Before the record says so: rather two alarms than none.
+            tracing::error!(event = "mail_refused", enquiry_id = id.as_str(), cause);
+        }
+        self.postpone(claim, Postponed::Refused, cause).await
     }
 
     /// What is no notification goes where people look at it, and its neighbours go on.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use notify::Message;
-use storage::{Claim, StorageError, Written};
+use storage::{Claim, Postponed, StorageError, Written};
 
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +22,8 @@ pub enum Outcome {
     Postponed,
     /// SES may have taken the mail; nobody sends it again before the lease is over.
     Unconfirmed,
-    /// SES will never take this mail. Somebody must look.
-    Failed,
+    /// SES rejects the mail. Somebody must look; the sweeper brings it back.
+    Refused,
     /// SES took the mail and the record does not say so: it will be mailed again.
     Unmarked,
     /// SES took the mail, and the record was removed meanwhile.
@@ -64,7 +64,7 @@ impl Outcome {
             Self::Unknown => "unknown",
             Self::Postponed => "postponed",
             Self::Unconfirmed => "unconfirmed",
-            Self::Failed => "failed",
+            Self::Refused => "refused",
             Self::Unmarked => "unmarked",
             Self::Gone => "gone",
             Self::Overtaken => "overtaken",
@@ -86,6 +86,15 @@ impl Outcome {
         match self {
             Self::Unmarked => Some("mark_failed"),
             _ => None,
+        }
+    }
+}
+
+impl From<Postponed> for Outcome {
+    fn from(why: Postponed) -> Self {
+        match why {
+            Postponed::NotNow => Self::Postponed,
+            Postponed::Refused => Self::Refused,
         }
     }
 }

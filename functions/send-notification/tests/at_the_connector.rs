@@ -57,13 +57,15 @@ mod calls {
     }
 
     #[tokio::test]
-    async fn what_is_sent_or_refused_for_good_expires_when_its_retention_is_over_and_nothing_before() {
+    async fn only_what_is_sent_expires_when_its_retention_is_over() {
         let refused = || ses_error(400, "MessageRejected", "Local address contains control or whitespace");
+        let sent = || Answer::Json(200, json!({ "MessageId": "ses-1" }));
         for (days, answer, outcome, expires_at) in [
-            ("30", Answer::Json(200, json!({ "MessageId": "ses-1" })), "sent", json!({ "N": "1785332528" })),
-            ("30", refused(), "failed", json!({ "N": "1785332528" })),
+            ("30", sent(), "sent", json!({ "N": "1785332528" })),
+            ("0", sent(), "sent", Value::Null),
+            ("30", refused(), "refused", Value::Null),
             ("30", ses_error(429, "TooManyRequestsException", "slower"), "postponed", Value::Null),
-            ("0", refused(), "failed", Value::Null),
+            ("30", ses_error(500, "InternalFailure", ""), "unconfirmed", Value::Null),
         ] {
             let app = App::with(&[("RETENTION_DAYS", days)]);
             app.aws.answers("UpdateItem", [claimed(&record()), ok()]);
@@ -73,6 +75,38 @@ mod calls {
             assert_eq!(update["ExpressionAttributeValues"].get(":expires_at").cloned().unwrap_or_default(), expires_at);
             let sets = update["UpdateExpression"].as_str().unwrap().contains("expires_at = if_not_exists");
             assert_eq!(sets, !expires_at.is_null(), "{update}");
+        }
+    }
+
+    /// A mark that fails because the record bears this word of SES's about the mail.
+    fn not_marked(delivery: &str) -> Answer {
+        let mut record = record();
+        record["delivery"] = json!({ "S": delivery });
+        dynamodb_error(400, "ConditionalCheckFailedException", &json!({ "Item": record }))
+    }
+
+    #[tokio::test]
+    async fn a_mail_that_has_come_back_before_it_is_marked_does_not_let_its_enquiry_expire() {
+        for delivery in ["soft_bounced", "complained", "bounced", "rejected"] {
+            let app = App::with(&[("RETENTION_DAYS", "30")]);
+            app.aws.answers("UpdateItem", [claimed(&record()), not_marked(delivery), ok()]);
+            let again = app.handle("sqs-notification").await;
+            app.check(&again, "sent", &["UpdateItem", "SendEmail", "UpdateItem", "UpdateItem"]);
+            let marks = &app.aws.requests_of("UpdateItem")[1..];
+            let condition = marks[0]["ConditionExpression"].as_str().unwrap();
+            assert!(condition.contains(&format!(":{delivery}")), "{condition}");
+            assert_eq!(marks[0]["ExpressionAttributeValues"][&format!(":{delivery}")]["S"], delivery);
+            assert!(!marks[1].to_string().contains("expires_at"), "{}", marks[1]);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_mark_that_was_written_already_is_written_once() {
+        for delivery in ["accepted", "delivered"] {
+            let app = App::with(&[("RETENTION_DAYS", "30")]);
+            app.aws.answers("UpdateItem", [claimed(&record()), not_marked(delivery)]);
+            let again = app.handle("sqs-notification").await;
+            app.check(&again, "sent", &["UpdateItem", "SendEmail", "UpdateItem"]);
         }
     }
 
@@ -305,8 +339,14 @@ mod outcomes {
     }
 
     #[tokio::test]
-    async fn a_mail_that_is_rejected_for_what_is_wrong_with_the_account_loses_no_enquiry() {
+    async fn no_wording_of_ses_ends_a_mail_for_good() {
         for text in [
+            "",
+            "Sending is disabled for this identity",
+            "Local address contains control or whitespace",
+            "Email address is on the suppression list",
+            "Message length is more than 41943040 bytes long: '41943041'.",
+            "Identity EU-WEST-2 is paused until further notice",
             "Email address is not verified. The following identities failed the check in region EU-WEST-2: …",
             "Sending paused for this account. For more information, please check the inbox of the email address associated \
              with your AWS account.",
@@ -316,7 +356,10 @@ mod outcomes {
             let app = App::finding(&record());
             app.aws.answers("SendEmail", [ses_error(400, "MessageRejected", text)]);
             let again = app.handle("sqs-notification").await;
-            app.check(&again, "postponed", &["UpdateItem", "SendEmail", "UpdateItem"]);
+            app.check(&again, "refused", &["UpdateItem", "SendEmail", "UpdateItem"]);
+            let postponed = app.last_update();
+            assert_eq!(postponed["ExpressionAttributeValues"][":pending"]["S"], "pending");
+            assert!((30..=60).contains(&seconds_until(&postponed)), "{postponed}");
         }
     }
 
@@ -341,15 +384,35 @@ mod outcomes {
     }
 
     #[tokio::test]
-    async fn what_ses_refuses_for_good_has_failed_and_rings() {
-        let app = App::finding(&record());
-        app.aws.answers("SendEmail", [ses_error(400, "MessageRejected", "Jordan Ellis")]);
-        let again = app.handle("sqs-notification").await;
-        let line = app.check(&again, "failed", &["UpdateItem", "SendEmail", "UpdateItem"]);
-        assert_eq!(line["cause"], "MessageRejected");
-        assert_eq!(app.last_update()["ExpressionAttributeValues"][":failed"]["S"], "failed");
-        let alarm = &app.log.json()[0];
-        assert_eq!((&alarm["event"], &alarm["enquiry_id"]), (&json!("mail_failed"), &json!("enq_9F3K2P")));
+    async fn a_refusal_rings_once_for_each_enquiry_and_is_tried_again_with_the_usual_back_off() {
+        let entry =
+            |event: &str| json!({ "M": { "event": { "S": event }, "at": { "S": "2026-06-29T13:42:07.000Z" } } });
+        let mut earlier = vec![entry("recorded"), entry("claimed"), entry("postponed")];
+        for (attempts, longest, rings) in
+            [(1, 60, true), (2, 120, false), (3, 240, false), (5, 900, false), (300, 900, false)]
+        {
+            let mut record = record();
+            record["mail_attempts"] = json!({ "N": attempts.to_string() });
+            record["timeline"] = json!({ "L": earlier });
+            let app = App::finding(&record);
+            app.aws.answers("SendEmail", [ses_error(400, "MessageRejected", "Jordan Ellis")]);
+            let again = app.handle("sqs-notification").await;
+            let line = app.check(&again, "refused", &["UpdateItem", "SendEmail", "UpdateItem"]);
+            assert_eq!(line["cause"], "MessageRejected");
+            let update = app.last_update();
+            let refused = update["ExpressionAttributeValues"][":entries"]["L"][0].clone();
+            assert_eq!(
+                (&refused["M"]["event"]["S"], &refused["M"]["cause"]["S"]),
+                (&json!("refused"), &json!("MessageRejected"))
+            );
+            assert!((longest / 2..=longest).contains(&seconds_until(&update)), "{update}");
+            let alarms: Vec<_> = app.log.json().into_iter().filter(|line| line["event"] == "mail_refused").collect();
+            assert_eq!(alarms.len(), usize::from(rings), "{attempts}");
+            assert!(
+                alarms.iter().all(|alarm| alarm["enquiry_id"] == "enq_9F3K2P" && alarm["cause"] == "MessageRejected")
+            );
+            earlier.push(refused);
+        }
     }
 
     #[tokio::test]
@@ -415,6 +478,7 @@ mod outcomes {
         }
         for (answer, outcome) in [
             (ses_error(429, "TooManyRequestsException", ""), "postponed"),
+            (ses_error(400, "MessageRejected", ""), "refused"),
             (ses_error(500, "InternalFailure", ""), "unconfirmed"),
         ] {
             let app = App::new();
@@ -423,15 +487,6 @@ mod outcomes {
             let again = app.handle("sqs-notification").await;
             app.check(&again, outcome, &["UpdateItem", "SendEmail", "UpdateItem", "UpdateItem"]);
         }
-    }
-
-    #[tokio::test]
-    async fn a_failure_whose_answer_was_lost_is_written_once() {
-        let app = App::new();
-        app.aws.answers("UpdateItem", [claimed(&record()), Answer::Lost, not_claimed("failed")]);
-        app.aws.answers("SendEmail", [ses_error(400, "MessageRejected", "")]);
-        let again = app.handle("sqs-notification").await;
-        app.check(&again, "failed", &["UpdateItem", "SendEmail", "UpdateItem", "UpdateItem"]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -33,8 +33,8 @@ const UNCONFIRMED_FOR: SignedDuration = SignedDuration::from_mins(5);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeaseId(String);
 
-/// How long an enquiry is kept once its mail was sent or given up; by default, for ever. (What is still to be mailed is kept in
-/// any case.)
+/// How long an enquiry is kept once its mail was sent; by default, for ever. What nobody may have read, since its mail is still to be
+/// sent, was given up, or came back, is kept in any case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Retention(Option<SignedDuration>);
 
@@ -76,10 +76,10 @@ impl LeaseId {
 }
 
 impl Retention {
-    /// When an enquiry expires whose mail was sent or given up at `settled_at`, if it does.
+    /// When an enquiry expires whose mail was sent at `sent_at`, if it does.
     #[must_use]
-    pub fn expires_at(self, settled_at: Timestamp) -> Option<Timestamp> {
-        self.0.map(|retention| later(settled_at, retention))
+    pub fn expires_at(self, sent_at: Timestamp) -> Option<Timestamp> {
+        self.0.map(|retention| later(sent_at, retention))
     }
 }
 
@@ -99,6 +99,12 @@ impl Delivery {
     /// All of them, in their order.
     pub const ALL: [Self; 6] =
         [Self::Accepted, Self::SoftBounced, Self::Delivered, Self::Complained, Self::Bounced, Self::Rejected];
+
+    /// Whether the department may well have the mail. Otherwise its enquiry is kept, whatever the retention.
+    #[must_use]
+    pub const fn is_good(self) -> bool {
+        matches!(self, Self::Accepted | Self::Delivered)
+    }
 
     /// The word that the record holds.
     #[must_use]

@@ -20,16 +20,6 @@ use crate::queue::timeouts_of;
 pub(crate) const ENQUIRY_TAG: &str = "enquiry_id";
 const ENQUIRY_HEADER: &str = "X-Credicorp-Enquiry-Id";
 const CHARSET: &str = "UTF-8";
-/// How SES's text begins when it rejects a mail for what is wrong with the account and not with the mail.
-const REJECTED_FOR_THE_ACCOUNT: [&str; 3] = [
-    // An identity is still to be verified (SES developer guide, Amazon SES email sending errors).
-    "Email address is not verified",
-    // SES has paused the account. The text is as others got it from SES, such as GoodDollar/GoodServer#419 on GitHub.
-    "Sending paused for this account",
-    // The same in SES's older words, which CiviCRM's tests of bounces quote.
-    "Sending suspended for this account",
-];
-
 /// Sends notifications to the departments' inboxes.
 #[derive(Clone, Debug)]
 pub struct MailSender {
@@ -49,7 +39,7 @@ pub enum SendError {
     /// It may have taken it: no answer came, or one that says nothing.
     #[error("{0}")]
     Unconfirmed(String),
-    /// It will never take this mail.
+    /// It rejects the mail, for what is wrong with it or with the account: SES says both under one code, in words that change.
     #[error("{0}")]
     Refused(String),
 }
@@ -141,7 +131,7 @@ fn tags_of(id: &EnquiryId, enquiry: &Enquiry) -> Result<Vec<MessageTag>, BuildEr
     [
         (ENQUIRY_TAG, id.as_str()),
         ("environment", enquiry.environment.as_str()),
-        ("form", enquiry.submission.form.as_str()),
+        ("form", enquiry.submission.form.registered_key()),
     ]
     .into_iter()
     .chain(dept)
@@ -153,8 +143,8 @@ fn is_bad_request(error: &SdkError<SendEmailError, HttpResponse>) -> bool {
     matches!(error.as_service_error(), Some(SendEmailError::BadRequestException(_)))
 }
 
-/// Only that SES rejects this very mail is final. All else may pass or be put right, and a code that we do not know is no reason
-/// to lose an enquiry.
+/// Nothing that SES says is final: it may pass or be put right, and a code or wording that we do not know is no reason to lose an
+/// enquiry.
 fn judged(error: &SdkError<SendEmailError, HttpResponse>) -> SendError {
     match error {
         SdkError::TimeoutError(_) => SendError::Unconfirmed("timeout".to_owned()),
@@ -163,11 +153,9 @@ fn judged(error: &SdkError<SendEmailError, HttpResponse>) -> SendError {
         SdkError::ResponseError(_) => SendError::Unconfirmed("unreadable response".to_owned()),
         SdkError::ServiceError(service) => {
             let code = service.err().code().unwrap_or("no code").to_owned();
-            let text = service.err().message().unwrap_or_default();
-            let for_the_account = REJECTED_FOR_THE_ACCOUNT.iter().any(|beginning| text.starts_with(beginning));
             match service.err() {
                 _ if service.raw().status().is_server_error() => SendError::Unconfirmed(code),
-                SendEmailError::MessageRejected(_) if !for_the_account => SendError::Refused(code),
+                SendEmailError::MessageRejected(_) => SendError::Refused(code),
                 _ => SendError::NotNow(code),
             }
         }

@@ -14,6 +14,6 @@ pub use enquiries::{Enquiries, Recorded};
 pub use error::StorageError;
 pub use idempotency::IdempotencyRecords;
 pub use notifications::{
-    Claim, Claimed, DeliveryMoved, Due, DueInShard, MAIL_DUE_SHARDS, Moved, Notifications, Written,
+    Claim, Claimed, DeliveryMoved, Due, DueInShard, MAIL_DUE_SHARDS, Moved, Notifications, Postponed, Written,
 };
 pub use rate_counters::RateCounters;

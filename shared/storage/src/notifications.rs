@@ -16,6 +16,7 @@ use aws_types::SdkConfig;
 use domain::notification::{DUE_AFTER_REQUEUE, LEASE, later};
 use domain::{Delivery, Enquiry, EnquiryId, Fields, FirstResponse, LeaseId, Retention, Submission};
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use crate::attributes::{
     Item, parsed, parsed_if_there, redactions_of, text, text_of, time, timeline_entry, timestamp_text,
@@ -47,8 +48,10 @@ const MARK_SET: &str = "SET mail_state = :sent, ses_message_id = :message, sent_
     timeline = list_append(if_not_exists(timeline, :none), :entries)";
 /// A notification that is sent or failed is due no more.
 const SETTLED_REMOVE: &str = "REMOVE mail_due_shard, mail_due_at, mail_lease_id, mail_lease_until";
-/// From then on the enquiry itself is kept only for so long.
+/// From then on an enquiry that was sent is kept only for so long.
 const EXPIRES_SET: &str = ", expires_at = if_not_exists(expires_at, :expires_at)";
+/// Unless SES has said already that the department does not have the mail.
+const EXPIRES_IF: &str = "NOT delivery IN (:soft_bounced, :complained, :bounced, :rejected)";
 /// A mail whose mark cannot be written is sent again, so this call is worth more attempts than any other: as many as fit
 /// into its budget.
 const MARK_ATTEMPTS: u32 = 100;
@@ -63,9 +66,9 @@ const HOLD_IF: &str = "mail_lease_id = :lease AND mail_state = :sending AND mail
 const HOLD_UPDATE: &str = "SET mail_lease_until = :until, mail_due_at = :until, \
     timeline = list_append(if_not_exists(timeline, :none), :entries)";
 
-const FAIL: &str = "UpdateItem enquiries (fail)";
+const GIVE_UP: &str = "UpdateItem enquiries (give up)";
 const IF_STILL_DUE: &str = "mail_due_at = :seen";
-const FAIL_SET: &str = "SET mail_state = :failed, \
+const GIVE_UP_SET: &str = "SET mail_state = :failed, \
     timeline = list_append(if_not_exists(timeline, :none), :entries)";
 
 const SWEEP: &str = "Query enquiries mail-due";
@@ -78,6 +81,7 @@ const DELIVERY: &str = "UpdateItem enquiries (delivery)";
 const DELIVERY_SET: &str = "SET delivery = :delivery, mail_state = :sent, \
     ses_message_id = if_not_exists(ses_message_id, :message), sent_at = if_not_exists(sent_at, :sent_at), \
     timeline = list_append(if_not_exists(timeline, :none), :entries)";
+const KEEP: &str = "UpdateItem enquiries (keep)";
 /// The lease stays ours: our mark, if it is still to come, must find it.
 const DELIVERY_REMOVE: &str = "REMOVE mail_due_shard, mail_due_at, mail_lease_until";
 
@@ -110,6 +114,15 @@ pub struct Claim {
     id: EnquiryId,
     lease: LeaseId,
     item: Item,
+}
+
+/// Why a claim is given back, as the record's timeline says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Postponed {
+    /// SES cannot take the mail now.
+    NotNow,
+    /// SES rejects the mail. That is seen in the timeline, so that the alarm rings once for each enquiry.
+    Refused,
 }
 
 /// Whether a record said so in the end.
@@ -167,7 +180,7 @@ pub enum DeliveryMoved {
 }
 
 impl Notifications {
-    /// The notifications of the enquiries in `table`, each of which is kept for `retention` once its mail was sent or given up.
+    /// The notifications of the enquiries in `table`, each of which is kept for `retention` once its mail was sent.
     #[must_use]
     pub fn new(sdk: &SdkConfig, table: String, retention: Retention) -> Self {
         Self { client: DynamoDb::new(sdk), table, retention }
@@ -224,6 +237,29 @@ impl Notifications {
         now: Timestamp,
         budget: Duration,
     ) -> Result<Written, StorageError> {
+        let started = Instant::now();
+        let expires_at = self.retention.expires_at(now);
+        let marked = match self.try_to_mark(claim, ses_message_id, now, expires_at, budget).await? {
+            // SES's event was faster. Its bad news keeps the enquiry.
+            Err(Some(old)) if expires_at.is_some() && delivery_of(&old).is_some_and(|news| !news.is_good()) => {
+                let left = budget.saturating_sub(started.elapsed());
+                self.try_to_mark(claim, ses_message_id, now, None, left).await?
+            }
+            marked => marked,
+        };
+        // A record that is there, and is not to be marked, says so already.
+        Ok(if matches!(marked, Err(None)) { Written::Overtaken } else { Written::Done })
+    }
+
+    /// One attempt of [`Notifications::mark_sent`], which sets when the enquiry expires unless SES has had bad news of the mail.
+    async fn try_to_mark(
+        &self,
+        claim: &Claim,
+        ses_message_id: &str,
+        now: Timestamp,
+        expires_at: Option<Timestamp>,
+        budget: Duration,
+    ) -> Result<Result<UpdateItemOutput, Option<Item>>, StorageError> {
         let (timeouts, retries) = (self.client.config().timeout_config(), self.client.config().retry_config());
         // The quota of retries that all calls share may be spent, just when a table comes back.
         let unlimited = RetryPartition::custom(MARK).token_bucket(TokenBucket::unlimited()).build();
@@ -232,34 +268,35 @@ impl Notifications {
             .set_timeout_config(timeouts.map(|timeouts| timeouts.to_builder().operation_timeout(budget).build()))
             .set_retry_config(retries.map(|retries| retries.clone().with_max_attempts(MARK_ATTEMPTS)));
         let entry = timeline_entry("sent", now, [("ses_message_id", ses_message_id)]);
-        let updated = self
-            .settle(&claim.id, MARK_IF, MARK_SET, SETTLED_REMOVE, entry, now)
-            .expression_attribute_values(":sent", text(SENT))
-            .expression_attribute_values(":message", text(ses_message_id))
-            .expression_attribute_values(":lease", text(claim.lease.as_str()))
-            .expression_attribute_values(":now", time(now))
-            .customize()
-            .config_override(patiently)
-            .send()
-            .await;
-        match or_old(updated, MARK)? {
-            Ok(_) => Ok(Written::Done),
-            Err(old) => Ok(if old.is_some() { Written::Done } else { Written::Overtaken }),
-        }
+        let (condition, set) = match expires_at {
+            Some(_) => (format!("{MARK_IF} AND {EXPIRES_IF}"), format!("{MARK_SET}{EXPIRES_SET}")),
+            None => (MARK_IF.to_owned(), MARK_SET.to_owned()),
+        };
+        let update =
+            expiring(self.update(&claim.id, &condition, &format!("{set} {SETTLED_REMOVE}"), [entry]), expires_at)
+                .expression_attribute_values(":sent", text(SENT))
+                .expression_attribute_values(":message", text(ses_message_id))
+                .expression_attribute_values(":lease", text(claim.lease.as_str()))
+                .expression_attribute_values(":now", time(now));
+        let bad_news = Delivery::ALL.into_iter().filter(|news| expires_at.is_some() && !news.is_good());
+        let update = bad_news
+            .fold(update, |update, news| update.expression_attribute_values(format!(":{news}"), text(news.as_str())));
+        or_old(update.customize().config_override(patiently).send().await, MARK)
     }
 
-    /// Gives the claim back: SES did not take the mail, and is asked again at `until` and not before.
+    /// Gives the claim back: SES did not take the mail, for the reason in `event`, and is asked again at `until` and not before.
     ///
     /// # Errors
     /// When DynamoDB did not do it: the lease runs out.
     pub async fn postpone(
         &self,
         claim: &Claim,
+        event: Postponed,
         cause: &str,
         until: Timestamp,
         now: Timestamp,
     ) -> Result<Written, StorageError> {
-        let entry = timeline_entry("postponed", now, [("cause", cause)]);
+        let entry = timeline_entry(event.as_str(), now, [("cause", cause)]);
         let updated = self
             .update(&claim.id, IF_MINE, POSTPONE_UPDATE, [entry])
             .expression_attribute_values(":lease", text(claim.lease.as_str()))
@@ -291,22 +328,6 @@ impl Notifications {
             .send()
             .await;
         written(updated, HOLD, until)
-    }
-
-    /// Gives an enquiry up whose mail SES will never take.
-    ///
-    /// # Errors
-    /// When DynamoDB did not do it: the lease runs out, and it will be tried again.
-    pub async fn fail(&self, claim: &Claim, cause: &str, now: Timestamp) -> Result<Written, StorageError> {
-        let entry = timeline_entry("failed", now, [("cause", cause)]);
-        let updated = self
-            .settle(&claim.id, IF_MINE, FAIL_SET, SETTLED_REMOVE, entry, now)
-            .expression_attribute_values(":lease", text(claim.lease.as_str()))
-            .expression_attribute_values(":sending", text(SENDING))
-            .expression_attribute_values(":failed", text(FAILED))
-            .send()
-            .await;
-        failed(updated)
     }
 
     /// What is due in one of the [`MAIL_DUE_SHARDS`], at most `limit` of it.
@@ -386,15 +407,22 @@ impl Notifications {
     pub async fn give_up(&self, due: &Due, cause: &str, now: Timestamp) -> Result<Written, StorageError> {
         let entry = timeline_entry("failed", now, [("cause", cause)]);
         let updated = self
-            .settle(&due.id, IF_STILL_DUE, FAIL_SET, SETTLED_REMOVE, entry, now)
+            .update(&due.id, IF_STILL_DUE, &format!("{GIVE_UP_SET} {SETTLED_REMOVE}"), [entry])
             .expression_attribute_values(":seen", text(&due.due_at))
             .expression_attribute_values(":failed", text(FAILED))
             .send()
             .await;
-        failed(updated)
+        match or_old(updated, GIVE_UP)? {
+            // A record that says so already is as good.
+            Err(old) if old.as_ref().and_then(|old| text_of(old, "mail_state")) != Some(FAILED) => {
+                Ok(Written::Overtaken)
+            }
+            _ => Ok(Written::Done),
+        }
     }
 
-    /// Writes down what became of a mail that SES took at `sent_at`, unless the record knows it, or something later.
+    /// Writes down what became of a mail that SES took at `sent_at`, unless the record knows it, or something later. Where the
+    /// department may not have the mail, the enquiry does not expire.
     ///
     /// # Errors
     /// When DynamoDB did not do it.
@@ -411,8 +439,13 @@ impl Notifications {
         let list = names.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
         let condition = format!("attribute_exists(id) AND NOT delivery IN ({list})");
         let entry = timeline_entry(delivery.as_str(), at, [("ses_message_id", ses_message_id)]);
-        let update = self
-            .settle(id, &condition, DELIVERY_SET, DELIVERY_REMOVE, entry, at)
+        let expires_at = self.retention.expires_at(at).filter(|_| delivery.is_good());
+        let update = match expires_at {
+            Some(_) => format!("{DELIVERY_SET}{EXPIRES_SET} {DELIVERY_REMOVE}"),
+            None if delivery.is_good() => format!("{DELIVERY_SET} {DELIVERY_REMOVE}"),
+            None => format!("{DELIVERY_SET} {DELIVERY_REMOVE}, expires_at"),
+        };
+        let update = expiring(self.update(id, &condition, &update, [entry]), expires_at)
             .expression_attribute_values(":delivery", text(delivery.as_str()))
             .expression_attribute_values(":sent", text(SENT))
             .expression_attribute_values(":message", text(ses_message_id))
@@ -421,29 +454,26 @@ impl Notifications {
             names.into_iter().fold(update, |update, (name, value)| update.expression_attribute_values(name, value));
         match or_old(updated.send().await, DELIVERY)? {
             Ok(_) => Ok(DeliveryMoved::Forward),
-            Err(Some(old)) => {
-                let known = text_of(&old, "delivery");
-                Ok(DeliveryMoved::Stale(Delivery::ALL.into_iter().find(|delivery| Some(delivery.as_str()) == known)))
-            }
+            Err(Some(old)) => Ok(DeliveryMoved::Stale(delivery_of(&old))),
             Err(None) => Ok(DeliveryMoved::Unknown),
         }
     }
 
-    /// An update after which a notification is due no more, from `now` on.
-    fn settle(
-        &self,
-        id: &EnquiryId,
-        condition: &str,
-        set: &str,
-        remove: &str,
-        entry: AttributeValue,
-        now: Timestamp,
-    ) -> UpdateItemFluentBuilder {
-        let Some(expires_at) = self.retention.expires_at(now) else {
-            return self.update(id, condition, &format!("{set} {remove}"), [entry]);
-        };
-        self.update(id, condition, &format!("{set}{EXPIRES_SET} {remove}"), [entry])
-            .expression_attribute_values(":expires_at", AttributeValue::N(expires_at.as_second().to_string()))
+    /// Has an enquiry stay that was to expire, if there is one.
+    ///
+    /// # Errors
+    /// When DynamoDB did not do it.
+    pub async fn keep(&self, id: &EnquiryId) -> Result<(), StorageError> {
+        let kept = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("id", text(id.as_str()))
+            .condition_expression("attribute_exists(expires_at)")
+            .update_expression("REMOVE expires_at")
+            .send()
+            .await;
+        or_old(kept, KEEP).map(|_| ())
     }
 
     /// An update of one record that adds to its timeline, and shows the record as it was when the condition fails.
@@ -466,11 +496,30 @@ impl Notifications {
     }
 }
 
+impl Postponed {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotNow => "postponed",
+            Self::Refused => "refused",
+        }
+    }
+}
+
 impl Claim {
     /// How often the enquiry has been claimed, this time included.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.item.get("mail_attempts").and_then(|attempts| attempts.as_n().ok()?.parse().ok()).unwrap_or(1)
+    }
+
+    /// Whether SES has rejected the mail before.
+    #[must_use]
+    pub fn was_refused(&self) -> bool {
+        let timeline = self.item.get("timeline").and_then(|timeline| timeline.as_l().ok());
+        let is_refusal = |entry: &AttributeValue| {
+            entry.as_m().is_ok_and(|entry| text_of(entry, "event") == Some(Postponed::Refused.as_str()))
+        };
+        timeline.is_some_and(|entries| entries.iter().any(is_refusal))
     }
 
     /// The call that recorded the enquiry.
@@ -531,12 +580,16 @@ fn or_old(
     }
 }
 
-/// The same of giving up, where a record that says so already is as good.
-fn failed(updated: Result<UpdateItemOutput, SdkError<UpdateItemError>>) -> Result<Written, StorageError> {
-    match or_old(updated, FAIL)? {
-        Err(old) if old.as_ref().and_then(|old| text_of(old, "mail_state")) != Some(FAILED) => Ok(Written::Overtaken),
-        _ => Ok(Written::Done),
-    }
+/// An update after which the enquiry expires at this time, if at any: the value that [`EXPIRES_SET`] names.
+fn expiring(update: UpdateItemFluentBuilder, expires_at: Option<Timestamp>) -> UpdateItemFluentBuilder {
+    let Some(expires_at) = expires_at else { return update };
+    update.expression_attribute_values(":expires_at", AttributeValue::N(expires_at.as_second().to_string()))
+}
+
+/// What SES has said of the mail, if it is a word that we know.
+fn delivery_of(item: &Item) -> Option<Delivery> {
+    let known = text_of(item, "delivery");
+    Delivery::ALL.into_iter().find(|delivery| Some(delivery.as_str()) == known)
 }
 
 /// Spreads enquiries over the shards: the sum over an id's random characters is even to 0.2 %.

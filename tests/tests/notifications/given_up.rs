@@ -37,18 +37,43 @@ pub(crate) async fn let_three_days_pass(stack: &Stack, id: &str) {
     stack.let_time_pass(&record, |_| false).await;
 }
 
+/// Waits until the sweeper has given an enquiry up that has been due for three days.
+async fn given_up(stack: &Stack, id: &str) -> Item {
+    let look = async || {
+        let record = stack.enquiry(id).await;
+        if record.text("mail_state") == Some("pending") { Err(format!("still due: {record:?}")) } else { Ok(record) }
+    };
+    let failed = stack.wait_for(MAILED_WITHIN, look).await;
+    assert_given_up(&failed, "not sent for three days");
+    failed
+}
+
 #[tokio::test]
-async fn an_enquiry_whose_mail_is_rejected_is_given_up_and_mailed_once_when_an_operator_makes_it_due_again() {
+async fn an_enquiry_whose_mail_ses_rejects_is_tried_again_and_mailed_once_ses_takes_it() {
     let stack = Stack::from_environment();
     let id = unannounced(&stack).await;
     let proxy = Proxy::with_fault(&stack, Fault::at(AwsCall::Send, Failure::Rejected)).await;
     stack.drive("send-notification", &proxy, &event_of_delivery(&id)).await.assert_answered();
-    let failed = stack.enquiry(&id).await;
-    assert_given_up(&failed, "MessageRejected");
-    assert_eq!(failed.events(), ["recorded", "queued", "claimed", "failed"]);
+    let refused = stack.enquiry(&id).await;
+    assert_eq!((refused.text("mail_state"), refused.has("expires_at")), (Some("pending"), false));
+    assert_eq!(refused.events(), ["recorded", "queued", "claimed", "refused"]);
     assert_eq!(stack.mails_about(&id).await.len(), 0);
 
-    // With a retention, the failure has set a time at which the record is removed.
+    stack.let_time_pass(&refused, |_| true).await;
+    let record = mailed(&stack, &id).await;
+    assert_eq!(record.events(), [refused.events(), ["queued", "claimed", "sent"].map(str::to_owned).to_vec()].concat());
+    assert_eq!(stack.mails_about(&id).await.len(), 1);
+}
+
+#[tokio::test]
+async fn an_enquiry_that_was_given_up_is_mailed_once_when_an_operator_makes_it_due_again() {
+    let stack = Stack::from_environment();
+    let id = unannounced(&stack).await;
+    let_three_days_pass(&stack, &id).await;
+    let failed = given_up(&stack, &id).await;
+    assert!(!failed.has("expires_at"), "{failed:?}");
+
+    // Somebody may have had it expire by hand.
     let expiry = json!({ ":failed": { "S": "failed" }, ":soon": { "N": "4102444800" } });
     stack.update_enquiry(&id, "SET expires_at = :soon", "mail_state = :failed", &expiry).await;
 
@@ -70,12 +95,7 @@ async fn an_enquiry_that_is_not_mailed_for_three_days_is_given_up_by_the_sweeper
     let id = unannounced(&stack).await;
     let_three_days_pass(&stack, &id).await;
 
-    let look = async || {
-        let record = stack.enquiry(&id).await;
-        if record.text("mail_state") == Some("pending") { Err(format!("still due: {record:?}")) } else { Ok(record) }
-    };
-    let failed = stack.wait_for(MAILED_WITHIN, look).await;
-    assert_given_up(&failed, "not sent for three days");
+    let failed = given_up(&stack, &id).await;
     assert_eq!(failed.events(), ["recorded", "failed"]);
     assert_eq!(stack.mails_about(&id).await.len(), 0);
 }

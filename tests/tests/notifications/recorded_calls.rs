@@ -58,7 +58,7 @@ async fn mail(stack: &Stack, mailed: &str) -> Vec<Proxy> {
         (None, "sent"),
         (Some(Failure::Refused), "postponed"),
         (Some(Failure::AnswerLost), "unconfirmed"),
-        (Some(Failure::Rejected), "failed"),
+        (Some(Failure::Rejected), "refused"),
     ] {
         let id = if failure.is_none() { mailed.to_owned() } else { unannounced(stack).await };
         let proxy = Proxy::with_fault(stack, failure.map(|failure| Fault::at(AwsCall::Send, failure))).await;
