@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -19,6 +21,16 @@ pub(crate) type Response = hyper::Response<Full<Bytes>>;
 pub(crate) struct Server {
     address: SocketAddr,
     serving: JoinHandle<()>,
+    connections: Arc<Connections>,
+}
+
+/// The connections of a server, which can die without the client noticing, as they do while a client is frozen.
+#[derive(Default)]
+struct Connections {
+    /// How often all that there were have died.
+    deaths: AtomicUsize,
+    /// How many requests came over one that was dead.
+    lost: AtomicUsize,
 }
 
 impl Server {
@@ -29,12 +41,20 @@ impl Server {
     {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
+        let connections = Arc::<Connections>::default();
+        let shared = Arc::clone(&connections);
         let serving = tokio::spawn(async move {
-            let mut connections = JoinSet::new();
+            let mut tasks = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let answer = answer.clone();
-                connections.spawn(async move {
+                let connections = Arc::clone(&shared);
+                let deaths = connections.deaths.load(Ordering::SeqCst);
+                tasks.spawn(async move {
                     let service = service_fn(async |request: hyper::Request<Incoming>| {
+                        if connections.deaths.load(Ordering::SeqCst) > deaths {
+                            connections.lost.fetch_add(1, Ordering::SeqCst);
+                            return Err(io::Error::other("the connection is dead"));
+                        }
                         let (head, body) = request.into_parts();
                         let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
                         answer(Request::from_parts(head, body)).await.ok_or(io::Error::other("left without an answer"))
@@ -44,7 +64,17 @@ impl Server {
                 });
             }
         });
-        Self { address, serving }
+        Self { address, serving, connections }
+    }
+
+    /// Lets each connection that there is die. The client learns so when it uses it, and not before.
+    pub(crate) fn let_connections_die(&self) {
+        self.connections.deaths.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// How many requests came over a connection that was dead.
+    pub(crate) fn lost_requests(&self) -> usize {
+        self.connections.lost.load(Ordering::SeqCst)
     }
 
     pub(crate) fn authority(&self) -> String {

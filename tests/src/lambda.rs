@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::FutureExt;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 use tokio::process::{Child, Command};
@@ -162,6 +164,21 @@ impl Instance {
         assert_eq!(ready.await, Ok(true), "{} does not start", function.name);
         let proxy = proxy.clone();
         Self { child, proxy, events, outcomes, asked, timeout: function.timeout, _runtime_api: runtime_api }
+    }
+
+    /// Stops the function where it is, as Lambda does between two events.
+    pub fn freeze(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = self.child.id().and_then(|pid| pid.try_into().ok()).expect("the function lives");
+        kill(Pid::from_raw(pid), signal).expect("a child can be signalled");
     }
 
     /// Gives the function an event, and waits until it asks for the next one: it may have something left to do when it has

@@ -37,7 +37,7 @@ pub enum AwsCall {
 pub enum Failure {
     /// The service says no and has done nothing.
     Refused,
-    /// SES rejects this very mail, for good.
+    /// SES rejects this very mail.
     Rejected,
     /// The service has done it; its answer is lost, and so are the answers to all further attempts.
     AnswerLost,
@@ -211,6 +211,17 @@ impl Proxy {
     #[must_use]
     pub fn asked(&self) -> Calls {
         self.seen.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Lets each connection that there is die. Who uses it gets no answer, and nothing is done.
+    pub fn let_connections_die(&self) {
+        self.server.let_connections_die();
+    }
+
+    /// How many calls came over a connection that was dead.
+    #[must_use]
+    pub fn lost_calls(&self) -> usize {
+        self.server.lost_requests()
     }
 
     pub(crate) fn url(&self) -> String {

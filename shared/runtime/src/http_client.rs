@@ -2,15 +2,16 @@
 //!
 //! The SDK's own client reads the roots anew for each service, and brings HTTP/2 and proxies: a sixth of each binary, for what a
 //! function that makes one request at a time does not need. What is tried again, and which connection is bad, stays for the SDK
-//! to say.
+//! to say; how long an idle one can be trusted is said here, for no SDK knows that Lambda freezes it.
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::future::Future;
 use std::iter::successors;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::connection::{CaptureSmithyConnection, ConnectionMetadata};
@@ -23,6 +24,7 @@ use aws_smithy_types::body::SdkBody;
 use base64_simd::STANDARD;
 use futures_util::FutureExt;
 use http::Uri;
+use http::uri::Authority;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{CaptureConnection, HttpConnector as TcpConnector, capture_connection};
@@ -35,15 +37,30 @@ use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 use tower_service::Service;
 
-/// How long an unused connection is kept. Lambda freezes an idle environment, and a connection that the other side closed
-/// meanwhile costs a failed attempt: SQS and DynamoDB keep theirs for about a minute.
-const POOL_IDLE: Duration = Duration::from_secs(50);
+/// How long an unused connection is trusted. Between two invocations Lambda freezes the environment, and a connection that died
+/// meanwhile costs an attempt. The limiter has only one, and an attempt at SES that got no answer may have sent the mail. A new
+/// connection costs two round trips and the rest of a TLS session.
+const TRUSTED_IDLE: Duration = Duration::from_secs(3);
 /// As long as the base64 of nearly all certificates is.
 const MOST_CERTIFICATES_BYTES: usize = 2_048;
 
+type Connections = Client<ConnectInTime, SdkBody>;
+
 /// The connections of all services.
 #[derive(Clone, Debug)]
-struct Pool(Client<ConnectInTime, SdkBody>);
+struct Pool {
+    connector: ConnectInTime,
+    hosts: Arc<Mutex<HashMap<Authority, Host>>>,
+    clock: fn() -> SystemTime,
+}
+
+/// The connections to one host.
+#[derive(Debug)]
+struct Host {
+    connections: Connections,
+    /// By the wall clock: the monotonic one may stand still while the environment is frozen.
+    used_at: SystemTime,
+}
 
 /// A client for http and https that all services share. It trusts `roots` and gives a connection `connect_timeout` until TLS is
 /// agreed on; how long an answer may take is for the SDK to watch.
@@ -51,12 +68,14 @@ pub(crate) fn pooled_client(
     roots: RootCertStore,
     connect_timeout: Duration,
 ) -> Result<SharedHttpClient, rustls::Error> {
-    let pool = SharedHttpConnector::new(Pool::new(roots, connect_timeout)?);
+    #[expect(clippy::disallowed_methods, reason = "how long a connection was idle is nobody else's business")]
+    let clock = SystemTime::now;
+    let pool = SharedHttpConnector::new(Pool::new(roots, connect_timeout, clock)?);
     Ok(http_client_fn(move |_, _| pool.clone()))
 }
 
 impl Pool {
-    fn new(roots: RootCertStore, connect_timeout: Duration) -> Result<Self, rustls::Error> {
+    fn new(roots: RootCertStore, connect_timeout: Duration, clock: fn() -> SystemTime) -> Result<Self, rustls::Error> {
         let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots)
@@ -66,11 +85,38 @@ impl Pool {
         tcp.set_nodelay(true);
         let connector =
             HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp);
-        let client = Client::builder(TokioExecutor::new())
+        Ok(Self { connector: ConnectInTime { connector, limit: connect_timeout }, hosts: Arc::default(), clock })
+    }
+
+    /// The connections to a host; new ones if those that there are cannot be trusted any more.
+    fn connections_to(&self, host: &Authority) -> Connections {
+        let now = (self.clock)();
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        // A clock that was set back says nothing of how long it was.
+        let is_trusted = |host: &&mut Host| now.duration_since(host.used_at).is_ok_and(|idle| idle <= TRUSTED_IDLE);
+        if let Some(host) = hosts.get_mut(host).filter(is_trusted) {
+            host.used_at = now;
+            return host.connections.clone();
+        }
+        // While nothing is frozen, hyper's own limit holds for each of the connections.
+        let connections: Connections = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(POOL_IDLE)
-            .build(ConnectInTime { connector, limit: connect_timeout });
-        Ok(Self(client))
+            .pool_idle_timeout(TRUSTED_IDLE)
+            .build(self.connector.clone());
+        hosts.insert(host.clone(), Host { connections: connections.clone(), used_at: now });
+        connections
+    }
+
+    fn distrust(&self, host: &Authority) {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner).remove(host);
+    }
+
+    /// A response has come: from now on the connections are idle.
+    fn was_used(&self, host: &Authority) {
+        let now = (self.clock)();
+        if let Some(host) = self.hosts.lock().unwrap_or_else(PoisonError::into_inner).get_mut(host) {
+            host.used_at = now;
+        }
     }
 }
 
@@ -80,13 +126,22 @@ impl HttpConnector for Pool {
             Ok(request) => request,
             Err(error) => return HttpConnectorFuture::ready(Err(ConnectorError::user(error.into()))),
         };
+        let Some(host) = request.uri().authority().cloned() else {
+            return HttpConnectorFuture::ready(Err(ConnectorError::user("the URL names no host".into())));
+        };
         let connection = capture_connection(&mut request);
         if let Some(asked_for) = request.extensions().get::<CaptureSmithyConnection>() {
             asked_for.set_connection_retriever(move || Some(connection_of(&connection)));
         }
-        let answer = self.0.request(request);
+        let pool = self.clone();
+        let answer = self.connections_to(&host).request(request);
         HttpConnectorFuture::new(async move {
-            let answer = answer.await.map_err(|error| connector_error(error.into()))?;
+            let answer = answer.await.map_err(|error| {
+                // What killed one connection may have killed the others: what is tried again gets a new one.
+                pool.distrust(&host);
+                connector_error(error.into())
+            })?;
+            pool.was_used(&host);
             HttpResponse::try_from(answer.map(SdkBody::from_body_1_x))
                 .map_err(|error| ConnectorError::other(error.into(), None))
         })
@@ -156,6 +211,7 @@ pub(crate) fn roots_of(pem: &[u8]) -> RootCertStore {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::io::{BufRead, BufReader, Write};
     use std::net::{TcpListener, TcpStream};
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -210,8 +266,17 @@ mod tests {
         (url, connections)
     }
 
+    /// A wall clock for this test alone, since each test has a thread of its own.
+    fn clock() -> SystemTime {
+        NOW.get()
+    }
+
+    thread_local! {
+        static NOW: Cell<SystemTime> = const { Cell::new(SystemTime::UNIX_EPOCH) };
+    }
+
     fn pool(connect_timeout: Duration) -> Pool {
-        Pool::new(RootCertStore::empty(), connect_timeout).unwrap()
+        Pool::new(RootCertStore::empty(), connect_timeout, clock).unwrap()
     }
 
     async fn call(pool: &Pool, url: &str) -> Result<ConnectionMetadata, ConnectorError> {
@@ -237,6 +302,32 @@ mod tests {
         connection.poison();
         call(&pool, &url).await.unwrap();
         assert_eq!(connections.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_not_used_again_after_a_few_idle_seconds_of_the_wall_clock() {
+        let ((url, connections), pool) = (server(), pool(Duration::from_secs(5)));
+        let start = SystemTime::UNIX_EPOCH + Duration::from_hours(1);
+        // Idle for so many seconds, by the wall clock alone: the monotonic one stands still, as in an environment that is frozen.
+        for (at, opened) in [(0, 1), (1, 1), (4, 1), (7, 1), (11, 2), (12, 2), (72, 3), (20, 4), (20, 4), (7_200, 5)] {
+            NOW.set(start + Duration::from_secs(at));
+            call(&pool, &url).await.unwrap();
+            assert_eq!(connections.load(Ordering::SeqCst), opened, "{at}");
+        }
+    }
+
+    #[tokio::test]
+    async fn each_host_has_an_idle_time_of_its_own() {
+        let ((url, connections), (other_url, others)) = (server(), server());
+        let pool = pool(Duration::from_secs(5));
+        for at in [0, 2, 4] {
+            NOW.set(SystemTime::UNIX_EPOCH + Duration::from_secs(at));
+            call(&pool, &url).await.unwrap();
+            if at != 2 {
+                call(&pool, &other_url).await.unwrap();
+            }
+        }
+        assert_eq!((connections.load(Ordering::SeqCst), others.load(Ordering::SeqCst)), (1, 2));
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@
 
 mod deliveries;
 mod fault_matrix;
+mod frozen;
 mod given_up;
 mod happy_path;
 mod mail_events;
