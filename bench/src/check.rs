@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
 use crate::Bench;
+use crate::hostile;
 use crate::instructions;
 use crate::measure::{Life, live};
 use crate::subject::{CREATE_ENQUIRY, CREATE_ENQUIRY_WITH_KEY, OTHER_FUNCTIONS, Subject};
@@ -47,6 +48,7 @@ pub(crate) async fn check(bench: &Bench) -> Result<()> {
             }
         }
     }
+    over.extend(hostile::check(bench).await?);
     if over.is_empty() { Ok(()) } else { bail!("{}. See bench/ceilings.toml", over.join("; ")) }
 }
 

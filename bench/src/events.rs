@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::environment::since_epoch;
@@ -38,6 +40,14 @@ impl Events {
                 event["headers"][key] = json!(another);
             }
         }
+        event
+    }
+
+    /// The next event with this body, encoded as the deployed gateway encodes every body.
+    pub(crate) fn make_with(&mut self, body: &str) -> Value {
+        let mut event = self.make();
+        event["body"] = json!(STANDARD.encode(body));
+        event["isBase64Encoded"] = json!(true);
         event
     }
 }

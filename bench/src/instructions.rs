@@ -9,12 +9,14 @@ use crate::Bench;
 use crate::environment::Environment;
 use crate::events::Events;
 use crate::measure::Checks;
-use crate::subject::Subject;
+use crate::subject::{CREATE_ENQUIRY, Subject};
 
 /// How many warm invocations are counted.
 const WARM: u64 = 50;
 /// In how many lives they are counted.
 const LIVES: usize = 3;
+/// How many refused invocations are counted.
+const REFUSED: usize = 5;
 
 /// How many instructions a function takes, its process's start included.
 #[derive(Clone, Copy, Debug)]
@@ -33,17 +35,29 @@ pub(crate) async fn count(bench: &Bench, subject: &Subject) -> Result<Instructio
     Ok(Instructions { init, first: first.saturating_sub(init), warm: warm.saturating_sub(first) / WARM })
 }
 
+/// What a life of the endpoint takes that ends after the first enquiry.
+pub(crate) async fn until_first(bench: &Bench) -> Result<u64> {
+    least_until(bench, &CREATE_ENQUIRY, 1).await
+}
+
+/// What a request with this body takes, which the endpoint counts and refuses: the mean of a few, after that first enquiry.
+pub(crate) async fn of_refused(bench: &Bench, until_first: u64, body: &str) -> Result<u64> {
+    let refused = until(bench, &CREATE_ENQUIRY, 1, Some(body)).await?;
+    Ok(refused.saturating_sub(until_first) / REFUSED as u64)
+}
+
 /// The least of a few lives: now and then one opens a connection more, and none takes less than it must.
 async fn least_until(bench: &Bench, subject: &Subject, invocations: u64) -> Result<u64> {
     let mut least = u64::MAX;
     for _ in 0..LIVES {
-        least = until(bench, subject, invocations).await?.min(least);
+        least = until(bench, subject, invocations, None).await?.min(least);
     }
     Ok(least)
 }
 
-/// What a life takes from its beginning until the function asks for yet another event.
-async fn until(bench: &Bench, subject: &Subject, invocations: u64) -> Result<u64> {
+/// What a life takes from its beginning until the function asks for yet another event, with a few more at its end whose body is
+/// refused, if there is one.
+async fn until(bench: &Bench, subject: &Subject, invocations: u64, refused: Option<&str>) -> Result<u64> {
     let log = bench.folder.path().join("callgrind.log");
     let of_subject = subject.command(&bench.aws, &bench.certificates);
     let of_subject = of_subject.as_std();
@@ -61,6 +75,10 @@ async fn until(bench: &Bench, subject: &Subject, invocations: u64) -> Result<u64
     for _ in 0..invocations {
         let invocation = environment.invoke(events.make()).await?;
         checks.check(&subject.work, &invocation.answer, &bench.aws.seen().calls)?;
+    }
+    for body in refused.into_iter().flat_map(|body| [body; REFUSED]) {
+        let answer = environment.invoke(events.make_with(body)).await?.answer;
+        ensure!(matches!(answer["statusCode"].as_u64(), Some(400 | 422)), "it answered {answer}");
     }
     environment.end().await?;
     let log = fs::read_to_string(log)?;

@@ -13,6 +13,7 @@ mod compare;
 mod environment;
 mod events;
 mod figures;
+mod hostile;
 mod instructions;
 mod load;
 mod measure;

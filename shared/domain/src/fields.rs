@@ -1,12 +1,11 @@
 //! The answers of a form, kept as they were sent.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use crate::blank::is_blank;
 use crate::email_address::EmailAddress;
 use crate::forms::FormRules;
-use crate::json::Json;
+use crate::json::{Json, object_of, push_string};
 use crate::limits::{MAX_FIELD_NAME_BYTES, MAX_FIELDS_BYTES};
 use crate::redaction::{CredentialKind, Redacted, Redaction, redact, redact_value};
 use crate::violation::{Violation, ViolationCode, Violations};
@@ -47,7 +46,7 @@ impl Fields {
             violations.add(|| Violation::new(ViolationCode::TooManyFields, "fields"));
             return None;
         }
-        if sent.to_compact().len() > MAX_FIELDS_BYTES {
+        if sent.compact_bytes() > MAX_FIELDS_BYTES {
             violations.add(|| Violation::new(ViolationCode::FieldsTooLarge, "fields"));
         }
         let mut fields = Vec::with_capacity(members.len());
@@ -83,8 +82,10 @@ impl Fields {
     /// The fields as one compact JSON object, in the order sent: what is stored.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let members = self.0.iter().map(|(name, value)| (Cow::Borrowed(name.as_str()), value.as_json()));
-        Json::Object(members.collect()).to_compact()
+        object_of(self.0.iter().map(|(name, value)| (name.as_str(), value)), |text, value| match value {
+            FieldValue::Text(value) => push_string(text, value),
+            other => text.push_str(other.as_text()),
+        })
     }
 
     /// Takes the fields of a record. The contract's rules have been applied already, as they were when it was written, and are
@@ -162,7 +163,7 @@ impl FieldValue {
             Json::String(text) => Some(Self::Text(text.clone().into_owned())),
             Json::Number(digits) => Some(Self::Number((*digits).to_owned())),
             Json::Bool(value) => Some(Self::Bool(*value)),
-            Json::Null | Json::Array(_) | Json::Object(_) => None,
+            Json::Null | Json::Object(_) | Json::Nested { .. } => None,
         }
     }
 
@@ -175,14 +176,6 @@ impl FieldValue {
             Self::Text(text) | Self::Number(text) => text,
             Self::Bool(true) => "true",
             Self::Bool(false) => "false",
-        }
-    }
-
-    fn as_json(&self) -> Json<'_> {
-        match self {
-            Self::Text(text) => Json::String(Cow::Borrowed(text)),
-            Self::Number(digits) => Json::Number(digits),
-            Self::Bool(value) => Json::Bool(*value),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::json::{Json, write_object};
+use crate::json::{Json, object_of, push_string};
 
 /// The longest key, in characters (contract, `invalid_idempotency_key`).
 const MAX_KEY_CHARACTERS: usize = 255;
@@ -80,12 +80,18 @@ impl Fingerprint {
     #[must_use]
     pub fn of(sent: &Json<'_>) -> Self {
         let text_of = |key| if let Some(Json::String(text)) = sent.get(key) { text.as_ref() } else { "" };
-        let mut fields = String::new();
-        if let Some(Json::Object(members)) = sent.get("fields") {
-            let mut sorted: Vec<_> = members.iter().collect();
-            sorted.sort_unstable_by_key(|(name, _)| name);
-            write_object(sorted, &mut fields);
-        }
+        let mut fields: Vec<_> = match sent.get("fields") {
+            Some(Json::Object(members)) => members.iter().map(|(name, value)| (name.as_ref(), value)).collect(),
+            _ => Vec::new(),
+        };
+        fields.sort_unstable_by_key(|(name, _)| *name);
+        let fields = object_of(fields, |text, value| match value {
+            Json::String(value) => push_string(text, value),
+            Json::Number(digits) => text.push_str(digits),
+            Json::Bool(value) => text.push_str(if *value { "true" } else { "false" }),
+            // No submission has those.
+            Json::Null | Json::Object(_) | Json::Nested { .. } => {}
+        });
         let mut hash = Sha256::new();
         // Neither a form nor a department can hold a NUL, so no two submissions run together.
         for part in [text_of("form"), "\0", text_of("dept"), "\0", &fields] {

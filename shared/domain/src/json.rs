@@ -13,6 +13,8 @@ use serde::de::IgnoredAny;
 
 /// The deepest nesting that is read, the outermost object or array being level 1 (contract, `malformed_json`).
 const MAX_NESTING_LEVELS: usize = 32;
+/// The deepest level whose members are kept: the document is level 1, its `fields` level 2.
+const KEPT_LEVELS: usize = 2;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -27,10 +29,13 @@ pub enum Json<'a> {
     Number(&'a str),
     /// A string, unescaped.
     String(Cow<'a, str>),
-    /// An array.
-    Array(Vec<Json<'a>>),
     /// An object: its members in the order sent, no key twice.
     Object(Vec<(Cow<'a, str>, Json<'a>)>),
+    /// An array, or an object inside a field. Neither is an answer to anything, so what is in it is checked and not kept.
+    Nested {
+        /// How many bytes its shortest JSON text has.
+        compact_bytes: usize,
+    },
 }
 
 /// Why a body is no JSON that we take (contract, `malformed_json`). Never quotes the body.
@@ -90,7 +95,7 @@ impl<'a> Json<'a> {
         }
         serde_json::from_str::<IgnoredAny>(text)
             .map_err(|error| Malformed::Syntax(Position { line: error.line(), column: error.column().max(1) }))?;
-        Reader { text, at: 0 }.value(1)
+        Reader { text, at: 0, keys: Vec::new() }.value(1)
     }
 
     /// The member of an object with this key.
@@ -99,50 +104,21 @@ impl<'a> Json<'a> {
         members.iter().find_map(|(name, value)| (name == key).then_some(value))
     }
 
-    /// The shortest JSON text of this value: no white space, and only the escapes that JSON demands.
+    /// How many bytes the shortest JSON text of this value has: no white space, and only the escapes that JSON demands.
     #[must_use]
-    pub fn to_compact(&self) -> String {
-        let mut text = String::new();
-        self.write_compact(&mut text);
-        text
-    }
-
-    fn write_compact(&self, text: &mut String) {
+    pub fn compact_bytes(&self) -> usize {
         match self {
-            Self::Null => text.push_str("null"),
-            Self::Bool(value) => text.push_str(if *value { "true" } else { "false" }),
-            Self::Number(digits) => text.push_str(digits),
-            Self::String(value) => push_string(text, value),
-            Self::Array(items) => {
-                text.push('[');
-                for (index, item) in items.iter().enumerate() {
-                    if index > 0 {
-                        text.push(',');
-                    }
-                    item.write_compact(text);
-                }
-                text.push(']');
+            Self::Null | Self::Bool(true) => "null".len(),
+            Self::Bool(false) => "false".len(),
+            Self::Number(digits) => digits.len(),
+            Self::String(value) => string_bytes(value),
+            Self::Nested { compact_bytes } => *compact_bytes,
+            Self::Object(members) => {
+                let bytes = members.iter().map(|(key, value)| string_bytes(key) + ":".len() + value.compact_bytes());
+                container_bytes(members.len(), bytes.sum())
             }
-            Self::Object(members) => write_object(members, text),
         }
     }
-}
-
-/// Appends an object of these members, in this order, as its shortest JSON text.
-pub(crate) fn write_object<'m, 'a: 'm>(
-    members: impl IntoIterator<Item = &'m (Cow<'a, str>, Json<'a>)>,
-    text: &mut String,
-) {
-    text.push('{');
-    for (index, (key, value)) in members.into_iter().enumerate() {
-        if index > 0 {
-            text.push(',');
-        }
-        push_string(text, key);
-        text.push(':');
-        value.write_compact(text);
-    }
-    text.push('}');
 }
 
 /// It may be all that somebody wrote: it is never shown by accident.
@@ -152,16 +128,68 @@ impl fmt::Debug for Json<'_> {
     }
 }
 
+/// The shortest JSON text of an object with these members, each a key and what `write` makes of its value.
+pub(crate) fn object_of<'m, Value: 'm>(
+    members: impl IntoIterator<Item = (&'m str, Value)>,
+    write: impl Fn(&mut String, Value),
+) -> String {
+    let mut text = "{".to_owned();
+    for (index, (key, value)) in members.into_iter().enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        push_string(&mut text, key);
+        text.push(':');
+        write(&mut text, value);
+    }
+    text.push('}');
+    text
+}
+
 /// Appends `value` as a JSON string.
 #[expect(clippy::expect_used, reason = "a text always serializes")]
-fn push_string(text: &mut String, value: &str) {
-    text.push_str(&serde_json::to_string(value).expect("a text is JSON"));
+pub(crate) fn push_string(text: &mut String, value: &str) {
+    if value.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+        text.push_str(&serde_json::to_string(value).expect("a text is JSON"));
+    } else {
+        text.push('"');
+        text.push_str(value);
+        text.push('"');
+    }
+}
+
+/// How many bytes [`push_string`] would append.
+fn string_bytes(value: &str) -> usize {
+    let escape_bytes = |byte: u8| match byte {
+        b'"' | b'\\' | b'\x08' | b'\x0c' | b'\n' | b'\r' | b'\t' => 1,
+        byte if byte < b' ' => 5,
+        _ => 0,
+    };
+    "\"\"".len() + value.len() + value.bytes().map(escape_bytes).sum::<usize>()
+}
+
+/// How many bytes an array or an object has whose items have so many.
+fn container_bytes(items: usize, bytes: usize) -> usize {
+    "[]".len() + bytes + items.saturating_sub(1)
+}
+
+/// Whether two keys are the same. A few are compared with each other, many by their hashes.
+fn has_duplicate<Key: AsRef<str>>(keys: &[Key]) -> bool {
+    const FEW: usize = 12;
+    if keys.len() <= FEW {
+        let is_among = |index: usize, key: &str| keys[..index].iter().any(|other| other.as_ref() == key);
+        return keys.iter().enumerate().any(|(index, key)| is_among(index, key.as_ref()));
+    }
+    let mut seen = HashSet::with_capacity(keys.len());
+    !keys.iter().all(|key| seen.insert(key.as_ref()))
 }
 
 /// Reads a text whose grammar was checked before: what may stand at a place is known, and nothing is doubted again.
 struct Reader<'a> {
     text: &'a str,
     at: usize,
+    /// The keys of the objects that are being read and not kept, the innermost one's last.
+    keys: Vec<Cow<'a, str>>,
 }
 
 impl<'a> Reader<'a> {
@@ -175,38 +203,62 @@ impl<'a> Reader<'a> {
                 let start = self.at;
                 self.string(start).map(Json::String)
             }
-            b'[' | b'{' if level > MAX_NESTING_LEVELS => Err(Malformed::TooDeep(self.position(self.at))),
-            b'[' => self.array(level),
-            b'{' => self.object(level),
+            b'{' if level <= KEPT_LEVELS => self.object(level),
+            b'[' | b'{' => self.nested(level).map(|compact_bytes| Json::Nested { compact_bytes }),
             _ => Ok(Json::Number(self.number())),
         }
     }
 
-    fn array(&mut self, level: usize) -> Result<Json<'a>, Malformed> {
-        let mut items = Vec::new();
-        self.at += 1;
-        while self.goes_on(b']') {
-            items.push(self.value(level + 1)?);
-        }
-        Ok(Json::Array(items))
-    }
-
     fn object(&mut self, level: usize) -> Result<Json<'a>, Malformed> {
         let start = self.at;
-        let mut members = Vec::new();
+        let mut members: Vec<(Cow<'_, str>, Json<'_>)> = Vec::new();
         self.at += 1;
         while self.goes_on(b'}') {
-            let key = self.string(start)?;
-            self.skip_white_space();
-            self.at += ":".len();
+            let key = self.key(start)?;
             members.push((key, self.value(level + 1)?));
         }
-        let mut keys = HashSet::with_capacity(members.len());
-        if members.iter().all(|(key, _)| keys.insert(key.as_ref())) {
-            Ok(Json::Object(members))
-        } else {
+        let keys: Vec<&str> = members.iter().map(|(key, _)| key.as_ref()).collect();
+        if has_duplicate(&keys) {
             Err(Malformed::DuplicateKey(self.position(start)))
+        } else {
+            Ok(Json::Object(members))
         }
+    }
+
+    /// Checks an array or object that is not kept, and measures its shortest text.
+    fn nested(&mut self, level: usize) -> Result<usize, Malformed> {
+        if level > MAX_NESTING_LEVELS {
+            return Err(Malformed::TooDeep(self.position(self.at)));
+        }
+        let (start, first_key) = (self.at, self.keys.len());
+        let is_object = self.text.as_bytes()[start] == b'{';
+        let closing = if is_object { b'}' } else { b']' };
+        let (mut items, mut bytes) = (0, 0);
+        self.at += 1;
+        while self.goes_on(closing) {
+            if is_object {
+                let key = self.key(start)?;
+                bytes += string_bytes(&key) + ":".len();
+                self.keys.push(key);
+            }
+            bytes += self.value(level + 1)?.compact_bytes();
+            items += 1;
+        }
+        if is_object {
+            if has_duplicate(&self.keys[first_key..]) {
+                return Err(Malformed::DuplicateKey(self.position(start)));
+            }
+            self.keys.truncate(first_key);
+        }
+        Ok(container_bytes(items, bytes))
+    }
+
+    /// A member's key, and the colon behind it.
+    fn key(&mut self, object_start: usize) -> Result<Cow<'a, str>, Malformed> {
+        let key = self.string(object_start)?;
+        self.skip_white_space();
+        self.at += ":".len();
+        Ok(key)
     }
 
     /// Whether another item of an array or object begins here, behind the comma before it. Passes what closes the last one.
@@ -257,8 +309,9 @@ impl<'a> Reader<'a> {
     }
 
     fn skip_white_space(&mut self) {
-        let rest = &self.text.as_bytes()[self.at..];
-        self.at += rest.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(rest.len());
+        while self.text.as_bytes().get(self.at).is_some_and(u8::is_ascii_whitespace) {
+            self.at += 1;
+        }
     }
 
     fn position(&self, offset: usize) -> Position {
@@ -274,7 +327,7 @@ mod tests {
 
     #[track_caller]
     fn check_compact(sent: &str, expected: &str) {
-        assert_eq!(Json::parse(sent.as_bytes()).unwrap().to_compact(), expected);
+        assert_eq!(Json::parse(sent.as_bytes()).unwrap().compact_bytes(), expected.len(), "{sent}");
     }
 
     #[track_caller]
@@ -293,6 +346,22 @@ mod tests {
     #[test]
     fn only_the_escapes_that_json_demands_are_written() {
         check_compact(r#""\u00e9\/\ud83d\ude00\u0007\n\"""#, "\"é/😀\\u0007\\n\\\"\"");
+    }
+
+    #[test]
+    fn the_shortest_text_is_measured_as_it_would_be_written() {
+        for text in ["", "é😀", "a\"b\\c/", "\u{8}\u{c}\n\r\t", "\0\u{1}\u{1f}\u{7f}", "\u{2028}\u{ffff}"] {
+            let (mut written, mut nested) = (String::new(), String::from("[[],{},"));
+            push_string(&mut written, text);
+            assert_eq!(string_bytes(text), written.len(), "{text:?}");
+            assert_eq!(written, serde_json::to_string(text).unwrap());
+            nested.push_str(&format!(r#"{{{written}:[{written},null,-1.50e+3,true,false]}}]"#));
+            check_compact(&nested, &nested);
+            check_compact(
+                &format!(r#"{{"f":{{"m":{nested}}},{written}:0}}"#),
+                &format!(r#"{{"f":{{"m":{nested}}},{written}:0}}"#),
+            );
+        }
     }
 
     #[test]
