@@ -42,6 +42,11 @@ def deploy(chosen: Settings, session: boto3.Session) -> bool:
     if status:
         print(f"SAM failed ({status}). What it says of the stack's events, above, names the cause.", flush=True)
         return False
+    try:
+        protect(chosen, session)
+    except (BotoCoreError, ClientError) as failure:
+        print(f"error    The stack is deployed, and not all of its tables are protected from being deleted: {failure}", flush=True)
+        return False
     say_dns_records(chosen, session)
     return smoke_test.report(session, chosen.stack)
 
@@ -82,6 +87,22 @@ def sam_command(chosen: Settings, version: str) -> list[str]:
 def sam_env() -> dict[str, str]:
     """Nothing outside of this folder, and nothing sent to anybody but AWS."""
     return {**os.environ, "SAM_CLI_TELEMETRY": "0", "__SAM_CLI_APP_DIR": str(SAM_HOME)}
+
+
+def protect(chosen: Settings, session: boto3.Session) -> None:
+    """From now on, nobody deletes a table of live by mistake. Not in the template, where it would keep what a first deploy has
+    made that fails; and each deploy sees to it again, for a table may be new."""
+    if chosen.environment != "live":
+        return
+    pages = session.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=chosen.stack)
+    parts = [part for page in pages for part in page["StackResourceSummaries"]]
+    tables = [part["PhysicalResourceId"] for part in parts if part["ResourceType"] == "AWS::DynamoDB::Table"]
+    restored = chosen.parameters["RestoredEnquiriesTable"]
+    dynamodb = session.client("dynamodb")
+    for table in [*tables, *([restored] if restored else [])]:
+        if not dynamodb.describe_table(TableName=table)["Table"].get("DeletionProtectionEnabled"):
+            dynamodb.update_table(TableName=table, DeletionProtectionEnabled=True)
+            print(f"· {table} is protected from being deleted", flush=True)
 
 
 def say_dns_records(chosen: Settings, session: boto3.Session) -> None:

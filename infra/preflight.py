@@ -14,7 +14,6 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 import commit
 from settings import GIVEN, TEMPLATE, Settings
-from templates import Template
 
 ROOT = TEMPLATE.parents[1]
 # What the zips are built from.
@@ -152,11 +151,9 @@ class Account:
         if state == "REVIEW_IN_PROGRESS":  # a change set that was never executed, and no stack yet
             return
         if state in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"):
-            # Not of a stack that was once made, for then its tables hold what the protection is for.
-            unprotect = self._unprotecting() if state in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED") else ""
             yield error(
                 f"The stack {name} could not be made or removed, and takes no deploy any more ({state}).",
-                f"{events}{unprotect}\n"
+                f"{events}\n"
                 f"         Remove what is left of it: {self._cli} cloudformation delete-stack --stack-name {name}",
             )
             return
@@ -196,18 +193,6 @@ class Account:
                 f"The deploy changes what the stack was given: {changes}.",
                 f"What {file} did not mean to change was changed by hand, and the deploy undoes it: write it there to keep it.",
             )
-
-    def _unprotecting(self) -> str:
-        """How to have the tables go that a rollback left, which their protection in live would keep, and with them the stack."""
-        if self._settings.environment != "live":
-            return ""
-        tables = [self._physical(table) for table in Template(TEMPLATE.read_text()).of_type("AWS::DynamoDB::Table")]
-        commands = [
-            f"\n         {self._cli} dynamodb update-table --table-name {table} --no-deletion-protection-enabled"
-            for table in tables
-            if table
-        ]
-        return "".join(["\n         Its tables are protected, and would keep it. First:", *commands]) if commands else ""
 
     def _check_alarm_topic(self) -> Iterator[Finding]:
         """whether alarms reach anybody"""
@@ -300,6 +285,13 @@ class Account:
             judged = warning if "@" in identity else self._unverified
             what = f"Mails from {identity} are not signed, and inboxes may take them for spam: its DKIM is {state}."
             yield judged(what, dns_advice(identity, known))
+        if identity.lower() != sender.lower() and self._identity(sender):
+            yield self._unverified(
+                f"SES knows the address {sender} as an identity of its own. It would send as that and not as {identity}, and the "
+                "mailer may not: no mail would leave.",
+                f"Remove it: {self._cli} sesv2 delete-email-identity --email-identity {sender}\n"
+                f'         Or have the mailer use it: MailIdentity = "{sender}" in {file}',
+            )
 
     def _check_inboxes(self) -> Iterator[Finding]:
         """whether the inboxes are verified, which SES's own sandbox asks for"""
@@ -349,10 +341,8 @@ class Account:
 
     def _own(self, logical_id: str) -> str | None:
         """What the stack calls one of its resources, if it has it."""
-        return None if self._stack is None else self._physical(logical_id)
-
-    def _physical(self, logical_id: str) -> str | None:
-        """The same, even where the stack was never made."""
+        if self._stack is None:
+            return None
         try:
             found = self._client("cloudformation").describe_stack_resource(
                 StackName=self._settings.stack, LogicalResourceId=logical_id

@@ -32,6 +32,8 @@ REPLAYED = "idempotent-replayed"
 ANSWER_SECONDS = 60
 MAIL_SECONDS = 60
 CALL_SECONDS = 30
+# In base64 more than the 6 MB that Lambda takes, and less than the gateway's own limit of 10 MB.
+LARGE_BODY_BYTES = 5_000_000
 # Why a mail waits, as the record's timeline names it, and what helps.
 CAUSES = {
     "MessageRejected": "SES has paused the account, or not verified the sender; or an inbox, while the account is in its sandbox",
@@ -105,6 +107,7 @@ def run(stack: Stack, dynamodb, say: Callable[[str], None]) -> list[str]:
     say("a preflight is answered")
     check_wrong_path(stack)
     say("a wrong path is answered in the envelope")
+    say(what_became_of_a_large_body(post_large_body(stack)))
 
     key, submission = str(uuid.uuid4()), submission_of(stack)
     answer = until_answered(lambda: post(stack, submission, key))
@@ -153,6 +156,21 @@ def check_wrong_path(stack: Stack) -> None:
     expect(answer.status == 404, "a wrong path was not answered with 404", answer)
     expect(answer.body.get("error", {}).get("code") == "route_not_found", "a wrong path was not route_not_found", answer)
     check_envelope(stack, answer)
+
+
+def what_became_of_a_large_body(answer: Answer) -> str:
+    """For a report alone: from about 4.5 MB, AWS refuses a body before any of our code sees it, in words that it may change."""
+    message, code = answer.body.get("message"), (answer.body.get("error") or {})
+    code = code.get("code") if isinstance(code, dict) else None
+    if answer.status == 413 and message:
+        came = f"AWS itself refused it: 413 {message}"
+    elif answer.status == 413 and code:
+        came = f"it was refused as {code}, in our envelope"
+    elif answer.status == 0:
+        came = f"there was no answer: {answer.body.get('error')}"
+    else:
+        came = f"something else came: {answer}"
+    return f"a body of 5 MB was posted, and {came}"
 
 
 def check_created(stack: Stack, answer: Answer) -> str:
@@ -208,8 +226,6 @@ def judge_mail(item: dict | None, say: Callable[[str], None]) -> list[str]:
             f"its mail is {state} after {MAIL_SECONDS} s, and nothing says why: see the logs of send-notification, and whether its "
             "event source mapping is enabled"
         )
-    if state == "failed":
-        raise Failed(f"SES refused its mail for good ({causes[-1]})")
     advice = CAUSES.get(causes[-1], "see the logs of send-notification, and SES's own documentation of this error")
     return [
         f"The mail was not sent within {MAIL_SECONDS} s ({causes[-1]}): {advice}.\n"
@@ -223,6 +239,10 @@ def judge_mail(item: dict | None, say: Callable[[str], None]) -> list[str]:
 def post(stack: Stack, submission: dict, key: str) -> Answer:
     headers = {"content-type": "application/json", "idempotency-key": key, "origin": stack.origin}
     return call("POST", stack.api_url + ENDPOINT_PATH, headers, json.dumps(submission).encode())
+
+
+def post_large_body(stack: Stack) -> Answer:
+    return call("POST", stack.api_url + ENDPOINT_PATH, {"content-type": "application/json"}, b" " * LARGE_BODY_BYTES)
 
 
 def call(method: str, url: str, headers: dict[str, str] | None = None, body: bytes | None = None) -> Answer:
@@ -244,8 +264,7 @@ def until_answered(ask: Callable[[], Answer]) -> Answer:
 
 
 def until_mailed(read: Callable[[], dict | None]) -> dict | None:
-    settled = ("sent", "failed")
-    return _until(read, lambda item: item is None or item.get("mail_state", {}).get("S") in settled, MAIL_SECONDS)
+    return _until(read, lambda item: item is None or item.get("mail_state", {}).get("S") == "sent", MAIL_SECONDS)
 
 
 def record_of(stack: Stack, dynamodb, enquiry_id: str) -> dict | None:

@@ -10,7 +10,7 @@ RIGHT = with_right_id(TEMPLATE.read_text())
 
 NEW_PARTS = {
     "NewMethod": "{ Type: AWS::ApiGateway::Method, Properties: { HttpMethod: GET } }",
-    "NewResponse": "{ Type: AWS::ApiGateway::GatewayResponse, Properties: { ResponseType: EXPIRED_TOKEN } }",
+    "NewResponse": "{ Type: AWS::ApiGateway::GatewayResponse, Properties: { ResponseType: BAD_REQUEST_BODY } }",
     "NewResource": "{ Type: AWS::ApiGateway::Resource, Properties: { PathPart: new } }",
 }
 
@@ -21,7 +21,7 @@ class DeploymentId(unittest.TestCase):
 
     def test_a_change_in_any_part_is_caught(self):
         parts = re.findall(r"^  (\w+):(?: #.*)?\n    Type: AWS::ApiGateway::(?:RestApi|Resource|Method|GatewayResponse)$", RIGHT, re.M)
-        self.assertEqual(len(parts), 16)
+        self.assertEqual(len(parts), 21)
         for part in parts:
             with self.subTest(part):
                 # A property more.

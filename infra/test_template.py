@@ -9,6 +9,8 @@ import re
 import unittest
 from collections.abc import Iterator
 
+import botocore.session
+
 import templates
 from templates import Template
 
@@ -19,6 +21,15 @@ HEADERS = {
     "gatewayresponse.header.x-content-type-options": "'nosniff'",
     "gatewayresponse.header.access-control-allow-origin": "'*'",
 }
+# What the gateway says of a path that does not exist, with and without an Authorization header.
+NO_SUCH_ROUTE = {
+    "MISSING_AUTHENTICATION_TOKEN", "RESOURCE_NOT_FOUND", "INVALID_SIGNATURE", "ACCESS_DENIED", "EXPIRED_TOKEN", "UNAUTHORIZED",
+    "INVALID_API_KEY",
+}
+# API Gateway's own list. cfn-lint takes any text.
+SECURITY_POLICIES = (
+    botocore.session.get_session().get_service_model("apigateway").shape_for("SecurityPolicy").enum
+)
 # What a REST API waits for, at most.
 GATEWAY_TIMEOUT_SECONDS = 29
 
@@ -119,14 +130,21 @@ def every_table_is_kept_safe(template: Template) -> Iterator[str]:
             yield f"{name} is not encrypted under a key of the account."
         if table.get("PointInTimeRecoverySpecification") != {"PointInTimeRecoveryEnabled": True}:
             yield f"{name} cannot be restored."
-        if table.get("DeletionProtectionEnabled") not in (True, {"!If": ["IsLive", True, False]}):
-            yield f"{name} can be deleted in live."
+        if "DeletionProtectionEnabled" in table:
+            yield f"{name} would stay behind when a first deploy fails."
         if table.get("TimeToLiveSpecification") != {"AttributeName": "expires_at", "Enabled": True}:
             yield f"{name} does not forget what has expired."
-    if template.parsed["Conditions"]["IsLive"] != {"!Equals": [{"!Ref": "Environment"}, "live"]}:
-        yield "IsLive does not say whether this is live."
-    if template.resources["EnquiriesTable"].get("DeletionPolicy") != "Retain":
+    if template.resources["EnquiriesTable"].get("DeletionPolicy") not in ("Retain", "RetainExceptOnCreate"):
         yield "EnquiriesTable goes with its stack."
+
+
+def what_outlives_the_stack_goes_with_a_first_deploy_that_fails(template: Template) -> Iterator[str]:
+    for name, part in template.resources.items():
+        policy = part.get("DeletionPolicy", "Delete")
+        if policy == "Retain":
+            yield f"{name} would stay behind when a first deploy fails."
+        if (policy == "RetainExceptOnCreate") != (part.get("UpdateReplacePolicy") == "Retain"):
+            yield f"{name} is kept when it is removed and not when it is replaced, or the other way round."
 
 
 def every_queue_is_encrypted(template: Template) -> Iterator[str]:
@@ -165,9 +183,22 @@ def every_gateway_response_wears_the_envelope(template: Template) -> Iterator[st
             yield f"{name} lacks a header that every answer bears."
         if response["StatusCode"] in ("429", "503") and "gatewayresponse.header.retry-after" not in headers:
             yield f"{name} does not say when to try again."
+        if response["ResponseType"] in NO_SUCH_ROUTE and (response["StatusCode"], code) != ("404", "route_not_found"):
+            yield f"{name} does not say that there is no such route."
     types = {response["ResponseType"] for response in responses.values()}
-    for kind in {"DEFAULT_4XX", "DEFAULT_5XX", "WAF_FILTERED"} - types:
+    for kind in {"DEFAULT_4XX", "DEFAULT_5XX", "WAF_FILTERED", *NO_SUCH_ROUTE} - types:
         yield f"{kind} is answered in the gateway's own words."
+
+
+def every_gateway_takes_tls_1_2_at_least(template: Template) -> Iterator[str]:
+    for name, api in template.of_type("AWS::ApiGateway::RestApi", "AWS::ApiGateway::DomainName").items():
+        policy = api.get("SecurityPolicy", "TLS_1_0")
+        if policy not in SECURITY_POLICIES:
+            yield f"{name} has a security policy that API Gateway does not know: {policy}."
+        elif not re.match(r"TLS_1_2$|SecurityPolicy_TLS13_1_[23]_", policy):
+            yield f"{name} may be called with TLS below 1.2."
+        if policy.startswith("SecurityPolicy_") != (api.get("EndpointAccessMode") in ("BASIC", "STRICT")):
+            yield f"{name} has a security policy that does not go with its endpoint access mode."
 
 
 def every_waiver_has_a_reason(template: Template) -> Iterator[str]:
@@ -192,8 +223,10 @@ RULES = [
     what_fails_is_kept,
     who_sends_mail_is_held_back,
     every_table_is_kept_safe,
+    what_outlives_the_stack_goes_with_a_first_deploy_that_fails,
     every_queue_is_encrypted,
     every_gateway_response_wears_the_envelope,
+    every_gateway_takes_tls_1_2_at_least,
     every_waiver_has_a_reason,
 ]
 
@@ -272,8 +305,11 @@ BROKEN = [
     ("ScalingConfig: {", "Tags: {", "SendNotificationFunction sends mail, and nothing bounds"),
     ("SSESpecification: { SSEEnabled: true }", "SSESpecification: { SSEEnabled: false }", "EnquiriesTable is not encrypted"),
     ("PointInTimeRecoveryEnabled: true", "PointInTimeRecoveryEnabled: false", "EnquiriesTable cannot be restored"),
-    ("DeletionProtectionEnabled: !If [IsLive, true, false]", "Tags: []", "EnquiriesTable can be deleted in live"),
-    ("IsLive: !Equals [!Ref Environment, live]", "IsLive: !Equals [!Ref Environment, production]", "IsLive does not say"),
+    ("      BillingMode: PAY_PER_REQUEST\n", "      BillingMode: PAY_PER_REQUEST\n      DeletionProtectionEnabled: true\n",
+     "EnquiriesTable would stay behind"),
+    ("DeletionPolicy: RetainExceptOnCreate", "DeletionPolicy: Retain", "ApiGatewayAccount would stay behind"),
+    ("DeletionPolicy: RetainExceptOnCreate\n    UpdateReplacePolicy: Retain", "DeletionPolicy: RetainExceptOnCreate",
+     "ApiGatewayAccount is kept when it is removed and not when it is replaced"),
     ("AttributeName: expires_at, Enabled: true", "AttributeName: expires_at, Enabled: false", "EnquiriesTable does not forget"),
     ("SqsManagedSseEnabled: true", "SqsManagedSseEnabled: false", "NotificationsQueue is not encrypted"),
     ("Queues: [!Ref MailEventsFailedQueue]", "Queues: [!Ref NotificationsQueue]", "MailEventsFailedQueue may be read without TLS"),
@@ -282,7 +318,16 @@ BROKEN = [
     ("#request_blocked", "#blocked", "WafFilteredResponse points to an explanation"),
     ("gatewayresponse.header.cache-control: \"'no-store'\"", "gatewayresponse.header.x-a: \"'a'\"", "lacks a header"),
     ("gatewayresponse.header.retry-after: \"'1'\"", "gatewayresponse.header.x-a: \"'a'\"", "ThrottledResponse does not say when"),
-    ("ResponseType: WAF_FILTERED", "ResponseType: EXPIRED_TOKEN", "WAF_FILTERED is answered in the gateway's own words"),
+    ("ResponseType: WAF_FILTERED", "ResponseType: BAD_REQUEST_BODY", "WAF_FILTERED is answered in the gateway's own words"),
+    ("ResponseType: EXPIRED_TOKEN", "ResponseType: BAD_REQUEST_BODY", "EXPIRED_TOKEN is answered in the gateway's own words"),
+    (
+        "ResponseType: INVALID_SIGNATURE\n      StatusCode: \"404\"", "ResponseType: INVALID_SIGNATURE\n      StatusCode: \"403\"",
+        "InvalidSignatureResponse does not say that there is no such route",
+    ),
+    ("SecurityPolicy: SecurityPolicy_TLS13_1_2_2021_06", "SecurityPolicy: TLS_1_0", "Api may be called with TLS below 1.2"),
+    ("      SecurityPolicy: SecurityPolicy_TLS13_1_2_2021_06\n", "", "Api may be called with TLS below 1.2"),
+    ("SecurityPolicy_TLS13_1_2_2021_06", "SecurityPolicy_TLS13_1_2_2021_07", "Api has a security policy that API Gateway does not know"),
+    ("      EndpointAccessMode: BASIC\n", "", "Api has a security policy that does not go with its endpoint access mode"),
     ("            comment: There is nothing to cache, for every call posts something.\n", "", "Stage waives CKV_AWS_120"),
     ("            # See CKV_AWS_73.\n            - WS2002", "            - WS2002", "WS2002 is waived"),
     ("ignore_checks:\n            # See CKV_AWS_73.\n            - WS2002", "ignore_checks: [WS2002]", "WS2002 is waived"),
@@ -294,10 +339,11 @@ class Rules(unittest.TestCase):
     def test_the_template_keeps_them(self):
         self.assertEqual(problems(TEXT), [])
 
-    def test_the_other_templates_give_reasons_too_and_allow_nothing_to_everybody(self):
+    def test_the_other_templates_keep_those_that_they_could_break(self):
         for path in (templates.PERIMETER, templates.INSIGHTS):
             template = Template(path.read_text())
-            self.assertEqual([*every_waiver_has_a_reason(template), *nothing_is_allowed_to_everybody(template)], [])
+            for rule in (every_waiver_has_a_reason, nothing_is_allowed_to_everybody, every_gateway_takes_tls_1_2_at_least):
+                self.assertEqual(list(rule(template)), [])
 
     def test_each_would_be_noticed_broken(self):
         for old, new, says in BROKEN:
@@ -306,13 +352,23 @@ class Rules(unittest.TestCase):
                 found = problems(TEXT.replace(old, new, 1))
                 self.assertTrue(any(says in problem for problem in found), found)
 
-    def test_what_the_firewall_blocks_is_answered_by_the_gateway(self):
+    def test_the_firewall_blocks_floods_from_the_first_day_and_the_gateway_answers_what_is_blocked(self):
         self.assertNotIn("CustomResponse", templates.PERIMETER.read_text())
         rules = templates.load(templates.PERIMETER.read_text())["Resources"]["WebAcl"]["Properties"]["Rules"]
         for rule in rules:
-            # In count mode none blocks: the first is what block mode does.
             action = rule.get("Action") or rule["OverrideAction"]
-            self.assertIn(action, ({"!If": ["Blocks", {"Block": {}}, {"Count": {}}]}, {"!If": ["Blocks", {"None": {}}, {"Count": {}}]}))
+            if "RateBasedStatement" in rule["Statement"]:
+                self.assertEqual(action, {"Block": {}})
+            else:
+                # In count mode these do not block: the first is what block mode does.
+                self.assertIn(
+                    action, ({"!If": ["Blocks", {"Block": {}}, {"Count": {}}]}, {"!If": ["Blocks", {"None": {}}, {"Count": {}}]})
+                )
+        self.assertEqual(sum("RateBasedStatement" in rule["Statement"] for rule in rules), 1)
+
+    def test_the_alarm_for_bank_holidays_rings_once_a_day_at_most(self):
+        alarm = Template(TEXT).resources["BankHolidaysEndingAlarm"]["Properties"]
+        self.assertGreaterEqual(alarm["Period"], 24 * 60 * 60)
 
 
 if __name__ == "__main__":

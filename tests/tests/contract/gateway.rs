@@ -31,6 +31,26 @@ async fn route_not_found_is_any_path_but_the_enquiries() {
     }
 }
 
+/// The gateway takes such a header for a signature. The local one reads none, so what AWS makes of one is held by the gateway
+/// responses below, and reported by the smoke test of a deploy.
+#[tokio::test]
+async fn route_not_found_is_a_wrong_path_with_an_authorization_header_too() {
+    let stack = Stack::from_environment();
+    let caller = stack.caller();
+    for authorization in [
+        "Bearer eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl",
+        "Basic YWRhOnNlY3JldA==",
+        "Digest username=\"ada\"",
+        "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20260629/eu-west-2/execute-api/aws4_request, SignedHeaders=host, Signature=0",
+        "nonsense",
+    ] {
+        for method in ["GET", "POST"] {
+            let answer = caller.call(method, "/public/v1/nothing").header("authorization", authorization).send().await;
+            answer.assert_refused("route_not_found", None);
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_gateways_answers_bear_the_gateways_request_id() {
     let stack = Stack::from_environment();
@@ -52,9 +72,14 @@ async fn a_query_does_not_change_the_route() {
 }
 
 /// What the contract says of each gateway response: status, code and `retry-after`.
-const GATEWAY_RESPONSES: [(&str, &str, &str, Option<&str>); 11] = [
+const GATEWAY_RESPONSES: [(&str, &str, &str, Option<&str>); 16] = [
     ("MISSING_AUTHENTICATION_TOKEN", "404", "route_not_found", None),
     ("RESOURCE_NOT_FOUND", "404", "route_not_found", None),
+    ("INVALID_SIGNATURE", "404", "route_not_found", None),
+    ("ACCESS_DENIED", "404", "route_not_found", None),
+    ("EXPIRED_TOKEN", "404", "route_not_found", None),
+    ("UNAUTHORIZED", "404", "route_not_found", None),
+    ("INVALID_API_KEY", "404", "route_not_found", None),
     ("THROTTLED", "429", "rate_limited", Some("'1'")),
     ("QUOTA_EXCEEDED", "429", "rate_limited", Some("'1'")),
     ("REQUEST_TOO_LARGE", "413", "payload_too_large", None),
