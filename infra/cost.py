@@ -56,6 +56,8 @@ MILLISECONDS = {"accepted": 30, "one call": 10, "no call": 2, "mail": 140, "mail
 START_MILLISECONDS = 0.01 * 100
 # A response with its headers on the wire, in bytes. Assumed.
 RESPONSE_BYTES = 1_000
+# The longest body of a response (contract, Every response); and what one was before it was bounded, to 64 KiB of wrong fields.
+LONGEST_RESPONSE_BYTES, UNBOUNDED_RESPONSE_BYTES = 16 * 1024, 3_000_000
 # What CloudWatch Logs adds to each line (PutLogEvents, batch size).
 LOG_LINE_OVERHEAD = 26
 # An enquiry is typical whose fields are this long as JSON. Assumed; a form of four answers and 80 words.
@@ -70,8 +72,10 @@ MINUTES = 730 * 60  # a month's
 STAGE_RATE, MAILS_A_SECOND = 1_000, 14  # StageRateLimit; MailConcurrency of 2
 # API Gateway's detailed metrics of one method: Count, Latency, IntegrationLatency, 4XXError, 5XXError.
 # Each value of a dimension is a metric (docs/decisions/0005-metrics-from-logs.md).
-DIMENSION_VALUES = {"Calls": 5, "ErrorAnswers": 27, "Notifications": 14, "Deliveries": 6}
+DIMENSION_VALUES = {"Calls": 5, "ErrorAnswers": 28, "Notifications": 14, "Deliveries": 6}
 GATEWAY_METRICS = 5
+# SES's metrics of a configuration set: Reputation.BounceRate and Reputation.ComplaintRate. Those of the whole account are free.
+SES_METRICS = 2
 
 ID, REQUEST, TIME = "enq_9F3K2P", "req_8Hn2Lp0Wd4Xc", "2026-06-29T13:42:07.123Z"
 LAMBDA_ID = "0b9f3c1e-6f0a-4c39-9a51-6d1f6a2f4c77"
@@ -382,6 +386,8 @@ def fixed() -> str:
     rows.append(["**a stack that nobody calls**", "", f"**{dollars(sum(cost for _, _, cost in idle()))}**"])
     once = "and once it is called, API Gateway's metrics of the method"
     rows.append([once, str(GATEWAY_METRICS), dollars(GATEWAY_METRICS * PRICES["metric"][0])])
+    reputation = "and once it mails, SES's reputation metrics of the configuration set"
+    rows.append([reputation, str(SES_METRICS), dollars(SES_METRICS * PRICES["metric"][0])])
     others = sum(DIMENSION_VALUES.get(name, 1) for name in metrics() - metrics('"sweep"'))
     rows.append(["and at most, if every counted event came in every hour", str(others), dollars(others * PRICES["metric"][0])])
     rules = firewall_rules()
@@ -398,6 +404,9 @@ def flood() -> str:
     hour = STAGE_RATE * 3_600
     mails = MAILS_A_SECOND * 3_600
     one = sum(REMEMBERED.values())
+    longest, unbounded = (
+        sum(REFUSED.values()) + length / 1e9 * PRICES["out_gb"][0] for length in (LONGEST_RESPONSE_BYTES, UNBOUNDED_RESPONSE_BYTES)
+    )
     many, largest = (
         sum(accepted(fields, with_key=True).values()) for fields in (TYPICAL_FIELDS_BYTES, LARGEST_FIELDS_BYTES)
     )
@@ -405,6 +414,8 @@ def flood() -> str:
     for name, an_hour in (
         ("one client, refused from memory", hour * one),
         ("many clients over their quotas, each refused by one call", hour * sum(REFUSED.values())),
+        ("a thousand clients within theirs, everything refused with the longest response", hour * longest),
+        ("the same, if responses were not bounded (3 MB)", hour * unbounded),
         ("a thousand clients within theirs, everything accepted", hour * many),
         ("the same, each enquiry as large as it may be", hour * largest),
         ("and the mails that go out meanwhile, 14 a second", mails * sum(mailed(TYPICAL_FIELDS_BYTES).values())),
