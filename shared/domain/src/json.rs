@@ -351,11 +351,11 @@ mod tests {
     #[test]
     fn the_shortest_text_is_measured_as_it_would_be_written() {
         for text in ["", "é😀", "a\"b\\c/", "\u{8}\u{c}\n\r\t", "\0\u{1}\u{1f}\u{7f}", "\u{2028}\u{ffff}"] {
-            let (mut written, mut nested) = (String::new(), String::from("[[],{},"));
+            let mut written = String::new();
             push_string(&mut written, text);
             assert_eq!(string_bytes(text), written.len(), "{text:?}");
             assert_eq!(written, serde_json::to_string(text).unwrap());
-            nested.push_str(&format!(r#"{{{written}:[{written},null,-1.50e+3,true,false]}}]"#));
+            let nested = format!("[[],{{}},{{{written}:[{written},null,-1.50e+3,true,false]}}]");
             check_compact(&nested, &nested);
             check_compact(
                 &format!(r#"{{"f":{{"m":{nested}}},{written}:0}}"#),
