@@ -6,8 +6,14 @@ export const MAX_BODY_BYTES = 64 * 1024;
 const MAX_FIELDS = 60;
 const MAX_FIELDS_BYTES = 16_384;
 const MAX_NAME_BYTES = 128;
+const MAX_PARAM_BYTES = 128;
+const MAX_LISTED = 100;
+// Of an answer of 16 KiB: the rest of it takes less than 2.
+const MAX_LISTED_BYTES = 14 * 1024;
 const MAX_LEVELS = 32;
 const DEPTS = ["support", "payments", "hardship", "complaints"];
+// For the log alone: what the registry asks of them is left out here.
+const REGISTERED_FORMS = ["contact-us", "complaint", "hardship", "payments", "developer-support", "smoke-test"];
 
 const INVALID = "invalid_request_error";
 const IDEMPOTENCY = "idempotency_error";
@@ -18,7 +24,7 @@ const ANSWERS = {
   invalid_idempotency_key: [
     400,
     INVALID,
-    "Send one Idempotency-Key of 1 to 255 visible ASCII characters; a UUID is a good one.",
+    "Send one Idempotency-Key of 1 to 255 visible ASCII characters, and not what stands for none, such as undefined; a UUID is a good one.",
   ],
   method_not_allowed: [405, INVALID, "Send an enquiry with POST."],
   idempotency_key_reused: [
@@ -51,6 +57,7 @@ const ANSWERS = {
   ],
 };
 const VIOLATIONS = {
+  unknown_key: "The body has no such key.",
   form_required: 'Say which form this is: "form" is missing.',
   invalid_form:
     '"form" must be a string of 1 to 64 of the characters a-z, 0-9, _ and -, and not a key or secret.',
@@ -68,15 +75,36 @@ const VIOLATIONS = {
   consent_required: '"fields.consent" must be exactly the string "yes": the sender agrees to be contacted.',
 };
 
+function messageOf(code, param) {
+  if (code !== "unknown_key") return VIOLATIONS[code];
+  const hint = param === "department" ? 'Did you mean "dept"?' : 'Send an answer of the form inside "fields".';
+  return `${VIOLATIONS[code]} ${hint}`;
+}
+
+/** The first of them, as many as an answer may hold. */
+function listed(violations) {
+  const fitting = [];
+  let room = MAX_LISTED_BYTES;
+  for (const [code, param] of violations.slice(0, MAX_LISTED)) {
+    const violation = { code, param, message: messageOf(code, param) };
+    room -= Buffer.byteLength(JSON.stringify(violation)) + ",".length;
+    if (room < 0) break;
+    fitting.push(violation);
+  }
+  return fitting;
+}
+
 /** Why a call is not answered as its caller hoped: a code, and what is wrong with the submission, if it is that. */
 export class Problem extends Error {
   constructor(code, { headers = {}, violations = [], why = "" } = {}) {
     super(code);
     this.code = code;
     this.headers = headers;
-    this.violations = violations.map(([code, param]) => ({ code, param, message: VIOLATIONS[code] }));
-    [this.status, this.type, this.words] = ANSWERS[code] ?? [422, INVALID, VIOLATIONS[code]];
+    this.violations = listed(violations);
+    [this.status, this.type, this.words] = ANSWERS[code] ?? [422, INVALID, this.violations[0].message];
     this.words += why;
+    const more = violations.length - this.violations.length;
+    if (more > 0) this.words += ` ${more} more ${more === 1 ? "violation is" : "violations are"} not listed.`;
   }
 }
 
@@ -167,12 +195,14 @@ function compact(value) {
 
 const FORM = /^[a-z0-9_-]{1,64}$/;
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+const BLANK = /^[\p{White_Space}\p{Default_Ignorable_Code_Point}]*$/u;
 const LOCAL_PART = /^(?=.{1,64}$)[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/i;
 const HOST_CHARACTERS = /^[a-z0-9.\u0080-\u{10ffff}-]+$/iu;
 const DOMAIN = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?!\d+$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i;
 
-function isEmail(value) {
+function isEmailOrBlank(value) {
   if (typeof value !== "string") return false;
+  if (BLANK.test(value)) return true;
   const at = value.indexOf("@");
   const [local, domain] = [value.slice(0, at), value.slice(at + 1)];
   // domainToASCII reads a URL's host, which ends at a slash or colon and may be escaped.
@@ -181,7 +211,7 @@ function isEmail(value) {
   return longest <= 254 && LOCAL_PART.test(local) && DOMAIN.test(ascii);
 }
 
-/** What was sent, once it is known to be valid; its fields hold no credentials. */
+/** What was sent, once it is known to be valid; its `fieldsJson`, which is stored, holds no credentials. */
 export function parseSubmission(bytes) {
   const document = parseJson(bytes);
   if (!(document instanceof Map)) throw new Problem("invalid_body");
@@ -194,20 +224,28 @@ export function parseSubmission(bytes) {
     } else if (key === "dept") {
       if (!DEPTS.includes(value)) violations.push(["invalid_dept", "dept"]);
     } else if (key === "fields") {
-      if (value instanceof Map) {
+      if (!(value instanceof Map)) violations.push(["invalid_fields", "fields"]);
+      else if (value.size > MAX_FIELDS) violations.push(["too_many_fields", "fields"]);
+      else {
         fieldsJson = compact(value);
         addWrongFields(violations, value, fieldsJson);
-      } else violations.push(["invalid_fields", "fields"]);
-    }
+      }
+    } else if (key !== "id" && key !== "status") violations.push(["unknown_key", paramOf(key)]);
   }
   const fields = document.get("fields");
   if (!document.has("form")) violations.push(["form_required", "form"]);
   if (!document.has("fields")) violations.push(["fields_required", "fields"]);
-  if (!(fields instanceof Map && fields.has("consent"))) violations.push(["consent_required", "fields.consent"]);
+  if (!(fields instanceof Map && (fields.has("consent") || fields.size > MAX_FIELDS)))
+    violations.push(["consent_required", "fields.consent"]);
   if (violations.length > 0) throw new Problem(violations[0][0], { violations });
   const { kept, redactions } = redactedFields(fields);
   if (redactions.length > 0) fieldsJson = compact(kept);
-  return { form: document.get("form"), dept: document.get("dept"), fields: kept, fieldsJson, redactions };
+  return { form: document.get("form"), dept: document.get("dept"), fields, fieldsJson, redactions };
+}
+
+/** The form's key for log lines: any but those is a stranger's text. */
+export function loggedForm(form) {
+  return REGISTERED_FORMS.includes(form) ? form : "unregistered";
 }
 
 /** Equal for two submissions that differ in white space and key order alone. */
@@ -217,15 +255,27 @@ export function fingerprintOf({ form, dept, fields }) {
 }
 
 function addWrongFields(violations, fields, fieldsJson) {
-  if (fields.size > MAX_FIELDS) violations.push(["too_many_fields", "fields"]);
   if (Buffer.byteLength(fieldsJson) > MAX_FIELDS_BYTES) violations.push(["fields_too_large", "fields"]);
   for (const [name, value] of fields) {
-    const refuse = (code) => violations.push([code, `fields.${redacted(name).text}`]);
+    const refuse = (code) => violations.push([code, paramOf(name, "fields.")]);
+    const isValue = value !== null && !Array.isArray(value) && !(value instanceof Map);
     if (name === "" || Buffer.byteLength(name) > MAX_NAME_BYTES || CONTROL.test(name)) refuse("invalid_field_name");
-    if (name === "email" && !isEmail(value)) refuse("invalid_email");
+    if (name === "email" && isValue && !isEmailOrBlank(value)) refuse("invalid_email");
     if (name === "consent" && value !== "yes") refuse("consent_required");
-    if (value === null || Array.isArray(value) || value instanceof Map) refuse("invalid_field_value");
+    if (!isValue) refuse("invalid_field_value");
   }
+}
+
+/** Where something is wrong, without credentials; of a name that is too long, only the beginning is looked at. */
+function paramOf(name, parent = "") {
+  return cut(parent + redacted(cut(name, MAX_NAME_BYTES)).text, MAX_PARAM_BYTES);
+}
+
+const encoder = new TextEncoder();
+
+/** So many bytes of it, less a character that would be cut in two. */
+function cut(text, most) {
+  return text.slice(0, encoder.encodeInto(text, new Uint8Array(most)).read);
 }
 
 // One pattern, its groups named after what they find.
@@ -284,11 +334,15 @@ export function isUtf8Json(mediaType) {
   return essence === "application/json" && charsets.every((charset) => /^charset="?utf-?8"?$/.test(charset));
 }
 
+// What a broken page sends: all of its visitors would share the key. [object Object] has a space, so it is none anyway.
+const PLACEHOLDERS = ["undefined", "null", "NaN", "true", "false"];
+
 /** The key of an Idempotency-Key header, bare or quoted (RFC 9651 section 3.3.3); none if it was not sent. */
 export function idempotencyKeyOf(sent) {
   if (sent.length === 0) return undefined;
   const quoted = /^"((?:[^"\\]|\\["\\])*)"$/.exec(sent[0]);
   const key = quoted ? quoted[1].replace(/\\(.)/g, "$1") : sent[0];
-  if (sent.length > 1 || !/^[!-~]{1,255}$/.test(key)) throw new Problem("invalid_idempotency_key");
+  if (sent.length > 1 || PLACEHOLDERS.includes(key) || !/^[!-~]{1,255}$/.test(key))
+    throw new Problem("invalid_idempotency_key");
   return key;
 }

@@ -360,7 +360,7 @@ def handler(event, context):
         request_id=call.request_id,
         gateway_request_id=call.context.get("requestId"),
         gateway_extended_request_id=call.context.get("extendedRequestId"),
-        form=call.submission and call.submission.form,
+        form=call.submission and call.submission.logged_form,
         dept=call.submission and call.submission.dept,
         outcome=outcome,
         duration_ms=int((time.monotonic() - started) * 1000),

@@ -8,8 +8,14 @@ MAX_BODY_BYTES = 64 * 1024
 MAX_FIELDS = 60
 MAX_FIELDS_BYTES = 16_384
 MAX_NAME_BYTES = 128
+MAX_PARAM_BYTES = 128
+MAX_LISTED = 100
+# Of an answer of 16 KiB: the rest of it takes less than 2.
+MAX_LISTED_BYTES = 14 * 1024
 MAX_LEVELS = 32
 DEPTS = ("support", "payments", "hardship", "complaints")
+# For the log alone: what the registry asks of them is left out here.
+REGISTERED_FORMS = ("contact-us", "complaint", "hardship", "payments", "developer-support", "smoke-test")
 
 INVALID, IDEMPOTENCY, RATE_LIMIT, API = (
     "invalid_request_error",
@@ -22,7 +28,8 @@ ANSWERS = {
     "invalid_idempotency_key": (
         400,
         INVALID,
-        "Send one Idempotency-Key of 1 to 255 visible ASCII characters; a UUID is a good one.",
+        "Send one Idempotency-Key of 1 to 255 visible ASCII characters, and not what stands for none, such as undefined;"
+        " a UUID is a good one.",
     ),
     "method_not_allowed": (405, INVALID, "Send an enquiry with POST."),
     "idempotency_key_reused": (
@@ -61,6 +68,7 @@ ANSWERS = {
     ),
 }
 VIOLATIONS = {
+    "unknown_key": "The body has no such key.",
     "form_required": 'Say which form this is: "form" is missing.',
     "invalid_form": '"form" must be a string of 1 to 64 of the characters a-z, 0-9, _ and -, and not a key or secret.',
     "invalid_dept": '"dept" must be one of "support", "payments", "hardship", "complaints"; leave it out to reach the'
@@ -78,19 +86,40 @@ VIOLATIONS = {
 }
 
 
+def message_of(code, param):
+    message = VIOLATIONS[code]
+    if code == "unknown_key":
+        message += ' Did you mean "dept"?' if param == "department" else ' Send an answer of the form inside "fields".'
+    return message
+
+
 class Problem(Exception):
     """Why a call is not answered as its caller hoped: a code, and what is wrong with the submission, if it is that."""
 
     def __init__(self, code, violations=(), headers=None, **words):
         super().__init__(code)
         self.code = code
-        self.violations = [{"code": code, "param": param, "message": VIOLATIONS[code]} for code, param in violations]
+        self.violations = listed(violations)
         self.headers = headers or {}
         if violations:
-            self.status, self.type, self.message = 422, INVALID, VIOLATIONS[code]
+            self.status, self.type, self.message = 422, INVALID, self.violations[0]["message"]
+            if more := len(violations) - len(self.violations):
+                self.message += f" {more} more {'violation is' if more == 1 else 'violations are'} not listed."
         else:
             self.status, self.type, message = ANSWERS[code]
             self.message = message.format(**words)
+
+
+def listed(violations):
+    """The first of them, as many as an answer may hold."""
+    fitting, room = [], MAX_LISTED_BYTES
+    for code, param in violations[:MAX_LISTED]:
+        violation = {"code": code, "param": param, "message": message_of(code, param)}
+        room -= len(compact(violation).encode()) + len(",")
+        if room < 0:
+            break
+        fitting.append(violation)
+    return fitting
 
 
 class Number(str):
@@ -159,9 +188,19 @@ def compact(value):
 
 FORM = re.compile(r"[a-z0-9_-]{1,64}")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+# White_Space and Default_Ignorable_Code_Point, which `re` does not know by name; its \s takes more.
+BLANK = re.compile(
+    r"[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+    r"\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    r"\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]*"
+)
 LOCAL_PART = re.compile(r"(?=.{1,64}\Z)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 DOMAIN = re.compile(rf"(?:{LABEL}\.)+(?![0-9]+\Z){LABEL}")
+
+
+def is_blank(value):
+    return type(value) is str and BLANK.fullmatch(value) is not None
 
 
 def is_email(value):
@@ -181,12 +220,17 @@ def is_email(value):
 
 
 class Submission:
-    """What was sent, once it is known to be valid. Its fields hold no credentials."""
+    """What was sent, once it is known to be valid. Its `fields_json`, which is stored, holds no credentials."""
 
     def __init__(self, form, dept, fields, fields_json):
-        self.form, self.dept = form, dept
-        self.fields, self.redactions = redacted_fields(fields)
-        self.fields_json = compact(self.fields) if self.redactions else fields_json
+        self.form, self.dept, self.fields = form, dept, fields
+        kept, self.redactions = redacted_fields(fields)
+        self.fields_json = compact(kept) if self.redactions else fields_json
+
+    @property
+    def logged_form(self):
+        """The form's key for log lines: any but those is a stranger's text."""
+        return self.form if self.form in REGISTERED_FORMS else "unregistered"
 
     def fingerprint(self):
         """Equal for two submissions that differ in white space and key order alone."""
@@ -206,17 +250,21 @@ class Submission:
                 if value not in DEPTS:
                     wrong.append(("invalid_dept", "dept"))
             elif key == "fields":
-                if type(value) is dict:
+                if type(value) is not dict:
+                    wrong.append(("invalid_fields", "fields"))
+                elif len(value) > MAX_FIELDS:
+                    wrong.append(("too_many_fields", "fields"))
+                else:
                     fields_json = compact(value)
                     wrong += wrong_fields(value, fields_json)
-                else:
-                    wrong.append(("invalid_fields", "fields"))
+            elif key not in ("id", "status"):
+                wrong.append(("unknown_key", param_of(key)))
         fields = document.get("fields")
         if "form" not in document:
             wrong.append(("form_required", "form"))
         if "fields" not in document:
             wrong.append(("fields_required", "fields"))
-        if type(fields) is not dict or "consent" not in fields:
+        if type(fields) is not dict or (len(fields) <= MAX_FIELDS and "consent" not in fields):
             wrong.append(("consent_required", "fields.consent"))
         if wrong:
             raise Problem(wrong[0][0], wrong)
@@ -225,24 +273,33 @@ class Submission:
 
 def wrong_fields(fields, fields_json):
     wrong = []
-    if len(fields) > MAX_FIELDS:
-        wrong.append(("too_many_fields", "fields"))
     if len(fields_json.encode()) > MAX_FIELDS_BYTES:
         wrong.append(("fields_too_large", "fields"))
     for name, value in fields.items():
         codes = []
+        is_value = type(value) in (str, Number, bool)
         if not name or len(name.encode()) > MAX_NAME_BYTES or CONTROL.search(name):
             codes.append("invalid_field_name")
-        if name == "email" and not is_email(value):
+        if name == "email" and is_value and not (is_blank(value) or is_email(value)):
             codes.append("invalid_email")
         if name == "consent" and (type(value) is not str or value != "yes"):
             codes.append("consent_required")
-        if type(value) not in (str, Number, bool):
+        if not is_value:
             codes.append("invalid_field_value")
         if codes:
-            param = f"fields.{redacted(name)[0]}"
+            param = param_of(name, "fields.")
             wrong += [(code, param) for code in codes]
     return wrong
+
+
+def param_of(name, parent=""):
+    """Where something is wrong, without credentials; of a name that is too long, only the beginning is looked at."""
+    return cut(parent + redacted(cut(name, MAX_NAME_BYTES))[0], MAX_PARAM_BYTES)
+
+
+def cut(text, most):
+    """So many bytes of it, less a character that would be cut in two."""
+    return text.encode()[:most].decode(errors="ignore")
 
 
 # One pattern, its groups named after what they find.
@@ -305,6 +362,8 @@ def is_utf8_json(media_type):
 
 QUOTED_KEY = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
 VISIBLE_ASCII = re.compile(r"[!-~]{1,255}")
+# What a broken page sends: all of its visitors would share the key. [object Object] has a space, so it is none anyway.
+PLACEHOLDERS = ("undefined", "null", "NaN", "true", "false")
 
 
 def idempotency_key(sent):
@@ -314,6 +373,6 @@ def idempotency_key(sent):
     key = sent[0]
     if string := QUOTED_KEY.fullmatch(key):
         key = re.sub(r"\\(.)", r"\1", string[1])
-    if len(sent) > 1 or not VISIBLE_ASCII.fullmatch(key):
+    if len(sent) > 1 or key in PLACEHOLDERS or not VISIBLE_ASCII.fullmatch(key):
         raise Problem("invalid_idempotency_key")
     return key
