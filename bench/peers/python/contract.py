@@ -28,8 +28,8 @@ ANSWERS = {
     "invalid_idempotency_key": (
         400,
         INVALID,
-        "Send one Idempotency-Key of 1 to 255 visible ASCII characters, and not what stands for none, such as undefined;"
-        " a UUID is a good one.",
+        "Send one Idempotency-Key of 1 to 255 visible ASCII characters, and not what stands for none, such as"
+        " undefined; a UUID is a good one.",
     ),
     "method_not_allowed": (405, INVALID, "Send an enquiry with POST."),
     "idempotency_key_reused": (
