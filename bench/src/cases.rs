@@ -12,6 +12,8 @@ use crate::environment::{Environment, since_epoch};
 use crate::events::sample;
 use crate::subject::Subject;
 
+/// The longest body of a response (contract, Every response).
+const MAX_BODY_BYTES: usize = 16 * 1024;
 const CASES: &str = include_str!("../contract-cases.json");
 const BODY: &str = r#"{"form":"contact-us","dept":"support","fields":{"name":"Jordan Ellis","email":"jordan@example.com","consent":"yes"}}"#;
 
@@ -114,6 +116,7 @@ async fn answer(
 /// Says which enquiry the answer is about.
 fn check(bench: &Bench, expected: &Expectation, answer: &Value, ids: &[Option<String>]) -> Result<Option<String>> {
     let body: Value = serde_json::from_str(answer["body"].as_str().unwrap_or_default()).unwrap_or_default();
+    ensure!(answer["body"].as_str().is_none_or(|body| body.len() <= MAX_BODY_BYTES), "over {MAX_BODY_BYTES} bytes");
     ensure!(answer["statusCode"] == expected.status, "not {}", expected.status);
     ensure!(body["error"]["code"].as_str() == expected.code.as_deref(), "not the code {:?}", expected.code);
     if let Some(violations) = &expected.violations {
