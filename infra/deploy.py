@@ -42,13 +42,14 @@ def deploy(chosen: Settings, session: boto3.Session) -> bool:
     if status:
         print(f"SAM failed ({status}). What it says of the stack's events, above, names the cause.", flush=True)
         return False
+    is_protected = True
     try:
         protect(chosen, session)
     except (BotoCoreError, ClientError) as failure:
         print(f"error    The stack is deployed, and not all of its tables are protected from being deleted: {failure}", flush=True)
-        return False
+        is_protected = False
     say_dns_records(chosen, session)
-    return smoke_test.report(session, chosen.stack)
+    return smoke_test.report(session, chosen.stack) and is_protected
 
 
 def is_worth_building(chosen: Settings, session: boto3.Session) -> bool:

@@ -217,6 +217,9 @@ class Account:
     def _check_log_role(self) -> Iterator[Finding]:
         """whether API Gateway has a role to write access logs with"""
         role = self._client("apigateway").get_account().get("cloudwatchRoleArn")
+        # A first deploy that failed took its role along, and API Gateway still names it.
+        if role and not self._role_exists(role):
+            role = None
         choice, file = self._parameters["ApiGatewayLogRole"], self._settings.file
         if choice == "existing" and not role:
             yield error(
@@ -228,6 +231,14 @@ class Account:
                 f"API Gateway writes access logs with a role already, {role}, which other stacks may rely on.",
                 f'Keep it: ApiGatewayLogRole = "existing" in {file}',
             )
+
+    def _role_exists(self, arn: str) -> bool:
+        iam = self._client("iam")
+        try:
+            iam.get_role(RoleName=arn.split("/")[-1])
+        except iam.exceptions.NoSuchEntityException:
+            return False
+        return True
 
     # ---- SES ---------------------------------------------------------------------------------------------------------
 

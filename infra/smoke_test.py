@@ -164,6 +164,8 @@ def what_became_of_a_large_body(answer: Answer) -> str:
     code = code.get("code") if isinstance(code, dict) else None
     if answer.status == 413 and message:
         came = f"AWS itself refused it: 413 {message}"
+    elif answer.status == 403 and code == "request_blocked":
+        came = "the firewall blocked it: 403 request_blocked"
     elif answer.status == 413 and code:
         came = f"it was refused as {code}, in our envelope"
     elif answer.status == 0:

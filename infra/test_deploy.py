@@ -202,7 +202,7 @@ class TheBuild(unittest.TestCase):
 class Fake:
     """An account as its answers describe it, through the SDK's own clients."""
 
-    def __init__(self, account=HEALTHY, identities=None, role=None, stack=None, state="UPDATE_COMPLETE", own=None, refused=()):
+    def __init__(self, account=HEALTHY, identities=None, role=None, stack=None, state="UPDATE_COMPLETE", own=None, refused=(), role_is_gone=False):
         self._answers = {
             "get_account": account,
             "identities": {"credicorp.co.uk": VERIFIED} if identities is None else identities,
@@ -210,6 +210,7 @@ class Fake:
             "stack": stack,
             "state": state,
             "own": own or {},
+            "role_is_gone": role_is_gone,
         }
         self._refused = refused
 
@@ -244,6 +245,11 @@ class Fake:
                 stubber.add_client_error(operation, "ValidationError", "Resource x does not exist in stack x")
             elif operation == "get_account" and service == "apigateway":
                 stubber.add_response(operation, {"cloudwatchRoleArn": answers["role"]} if answers["role"] else {})
+            elif operation == "get_role" and answers["role_is_gone"]:
+                stubber.add_client_error(operation, "NoSuchEntity")
+            elif operation == "get_role":
+                role = {"Path": "/", "RoleName": "x", "RoleId": "x" * 16, "Arn": answers["role"], "CreateDate": 0}
+                stubber.add_response(operation, {"Role": role})
             elif operation == "get_account":
                 stubber.add_response(operation, answers["get_account"])
             elif given["EmailIdentity"] in answers["identities"]:
@@ -359,6 +365,13 @@ class TheAccount(unittest.TestCase):
         self.assert_found(self.found(create))
         self.assert_found(self.found(create, role=ROLE), ("error", ROLE, 'ApiGatewayLogRole = "existing"'))
         self.assert_found(self.found(create, role=ROLE, stack={}, own={"ApiGatewayAccountRole": "somebody-elses"}))
+
+    def test_a_role_that_a_failed_first_deploy_took_along_is_none(self):
+        create = settings_of("live", **{**self.ready, "ApiGatewayLogRole": "create"})
+        self.assert_found(self.found(create, role=ROLE), ("error", "already"))
+        self.assert_found(self.found(create, role=ROLE, role_is_gone=True))
+        existing = settings_of("live", **self.ready)
+        self.assert_found(self.found(existing, role=ROLE, role_is_gone=True), ("error", "no role to write access logs with"))
 
     def test_what_keeps_mails_waiting_stops_a_first_deploy_to_live_and_no_fix(self):
         for account, part in [
@@ -481,6 +494,7 @@ class TheSmokeTest(unittest.TestCase):
         for answer, part in [
             (Answer(413, {}, {"message": "Request Too Long"}), "AWS itself refused it: 413 Request Too Long"),
             (Answer(413, {}, {"error": {"code": "payload_too_large"}}), "payload_too_large, in our envelope"),
+            (Answer(403, {}, {"error": {"code": "request_blocked"}}), "the firewall blocked it"),
             (Answer(0, {}, {"error": "Connection reset by peer"}), "no answer: Connection reset by peer"),
             (Answer(502, {}, {"message": None}), "something else came: 502"),
             (Answer(200, {}, {"not JSON": "<html>"}), "something else came: 200"),

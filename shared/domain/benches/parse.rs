@@ -13,7 +13,7 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 const BYTES: [usize; 2] = [6_500, 13_000];
 
 /// By name, what is repeated until the text is full.
-const TEXTS: [(&str, &str); 35] = [
+const TEXTS: [(&str, &str); 36] = [
     ("prose", "I was told on the phone that my plan would start in July. "),
     ("keys", "sk_live_abc "),
     ("one key", "sk_live_"),
@@ -49,6 +49,7 @@ const TEXTS: [(&str, &str); 35] = [
     ("names with a mark that nothing closes", "accesstoken=“"),
     ("names with an apostrophe that nothing closes", "client_secret:‘"),
     ("names with a mark and spaces", "access_token: “ "),
+    ("options in quotes", "-accesstoken “"),
     ("options", "accesstoken*-----"),
     ("public keys by name", "accesstoken=pk_"),
     ("values in two lines", "client_secret:\n\"a\n"),

@@ -55,6 +55,8 @@ pub(crate) fn unknown_key(key: &str, value: &Json<'_>, has_fields: bool) -> Viol
                 violation.param
             )
         }
+        // What was cut or removed from the key is no name to send.
+        None if key.is_empty() || key != violation.param => "Send an answer of the form inside \"fields\".".to_owned(),
         None => format!("Send an answer of the form inside \"fields\", as \"fields.{}\".", violation.param),
     };
     violation.with_detail(&detail)

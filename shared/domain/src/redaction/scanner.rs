@@ -33,7 +33,7 @@ const ESCAPED_BASE64: [&[u8]; 13] = [
 ];
 
 /// A token without the end that would give it away has at least so many characters.
-const TORN_CHARACTERS: usize = 24;
+const TORN_CHARACTERS: usize = 8;
 /// How long the code of a colour on a terminal may be.
 const COLOUR_BYTES: usize = 12;
 
@@ -84,6 +84,8 @@ pub(super) struct Scanner<'a> {
     /// The next end of a quotation, for each of the marks; and of a value without marks, in prose and in an assignment.
     quotation_ends: [Ahead; QUOTES.len()],
     value_ends: [Ahead; 2],
+    /// Of the last end of a quotation, for each of the marks: whether what was quoted is a name, by what stands behind it.
+    quoted_names: [Option<(usize, bool)>; QUOTES.len()],
     /// The next character of each [`Class`].
     next_of_class: [Ahead; 4],
 }
@@ -100,6 +102,7 @@ impl<'a> Scanner<'a> {
             no_token_before: 0,
             quotation_ends: [Ahead::default(); QUOTES.len()],
             value_ends: [Ahead::default(); 2],
+            quoted_names: [None; QUOTES.len()],
             next_of_class: [Ahead::default(); 4],
         }
     }
@@ -308,7 +311,7 @@ fn is_any_base64(byte: u8) -> bool {
 /// given it away.
 pub(super) fn could_be_torn(run: &str) -> bool {
     let run = run.as_bytes();
-    run.len() >= TORN_CHARACTERS && has_both_cases(run) && run.iter().any(u8::is_ascii_digit)
+    run.len() >= TORN_CHARACTERS && run.iter().any(u8::is_ascii_uppercase) && run.iter().any(u8::is_ascii_digit)
 }
 
 /// Whether this is no word: so many characters with letters and digits, or, without digits, so many letters of both cases.

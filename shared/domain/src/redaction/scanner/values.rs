@@ -203,8 +203,15 @@ impl Scanner<'_> {
     fn after_quote_of_no_name(&mut self, at: usize) -> Option<(usize, Quote)> {
         let (start, quote) = self.after_quote(at)?;
         let end = self.end_of_quoted(start, quote);
-        let behind = self.after_any(end, &[quote.closing()])?;
-        self.after_any(self.after_spaces(behind), &COLONS).is_none().then_some((start, quote))
+        let is_name = match self.quoted_names[quote.0] {
+            Some((known, is_name)) if known == end => is_name,
+            _ => {
+                let behind = self.after_any(end, &[quote.closing()]);
+                behind.is_none_or(|behind| self.after_any(self.after_spaces(behind), &COLONS).is_some())
+            }
+        };
+        self.quoted_names[quote.0] = Some((end, is_name));
+        (!is_name).then_some((start, quote))
     }
 
     /// Behind what closes a name: `"client_secret"`, `['client_secret']`, `**client_secret**`.
