@@ -15,6 +15,9 @@ const TIMES: u64 = 4;
 /// What stands for a quotation mark where it opens, as it is written in a JSON text.
 const OPENING_MARKS: [&str; 9] = [r#"\""#, "'", "`", "&quot;", "&#34;", "%22", r"\\u0022", "“", "‘"];
 
+/// What people write.
+const SENTENCE: &str = "I was told on the phone that my plan would start in July. ";
+
 /// A body and what it is.
 struct Case {
     title: String,
@@ -46,8 +49,7 @@ fn plain_name() -> Case {
 }
 
 fn prose() -> Case {
-    let sentence = "I was told on the phone that my plan would start in July. ";
-    of_fields("prose", |room| format!(r#""message":"{}""#, filled(sentence, room)))
+    of_fields("prose", |room| format!(r#""message":"{}""#, filled(SENTENCE, room)))
 }
 
 fn hostile_names() -> Vec<Case> {
@@ -74,17 +76,16 @@ fn hostile_names() -> Vec<Case> {
 
 fn hostile_fields() -> Vec<Case> {
     let nested = |depth: usize, text: &str| format!("{}{text}{}", "[".repeat(depth), "]".repeat(depth));
-    let sentence = "I was told on the phone that my plan would start in July. ";
     vec![
         of_fields("many tiny fields", |room| tiny(room, "null")),
         of_fields("many tiny numbers", |room| tiny(room, "1")),
         of_fields("60 tiny fields and one of 60 KiB", |room| {
-            format!(r#"{},"m":"{}""#, tiny(600, "null"), filled(sentence, room - 700))
+            format!(r#"{},"m":"{}""#, tiny(600, "null"), filled(SENTENCE, room - 700))
         }),
         of_keys("many tiny keys", |room| tiny(room, "null")),
         of_keys("many tiny texts", |room| tiny(room, r#""""#)),
         of_fields("prose nested 30 deep", |room| {
-            format!(r#""m":{}"#, nested(30, &format!(r#""{}""#, filled(sentence, room - 100))))
+            format!(r#""m":{}"#, nested(30, &format!(r#""{}""#, filled(SENTENCE, room - 100))))
         }),
         of_fields("arrays nested 29 deep, again and again", |room| {
             format!(r#""m":[{}]"#, list(&nested(29, ""), room - 10))

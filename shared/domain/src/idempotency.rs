@@ -113,7 +113,7 @@ impl IdempotencyClaim {
     }
 }
 
-/// It is never shown: see there.
+/// A short submission could be guessed from it: it is never shown.
 impl fmt::Debug for Fingerprint {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Fingerprint(…)")

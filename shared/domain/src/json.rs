@@ -105,8 +105,7 @@ impl<'a> Json<'a> {
     }
 
     /// How many bytes the shortest JSON text of this value has: no white space, and only the escapes that JSON demands.
-    #[must_use]
-    pub fn compact_bytes(&self) -> usize {
+    pub(crate) fn compact_bytes(&self) -> usize {
         match self {
             Self::Null | Self::Bool(true) => "null".len(),
             Self::Bool(false) => "false".len(),

@@ -68,7 +68,7 @@ pub(crate) fn pooled_client(
     roots: RootCertStore,
     connect_timeout: Duration,
 ) -> Result<SharedHttpClient, rustls::Error> {
-    #[expect(clippy::disallowed_methods, reason = "how long a connection was idle is nobody else's business")]
+    #[expect(clippy::disallowed_methods, reason = "the SDK calls this client, and passes no time")]
     let clock = SystemTime::now;
     let pool = SharedHttpConnector::new(Pool::new(roots, connect_timeout, clock)?);
     Ok(http_client_fn(move |_, _| pool.clone()))

@@ -50,8 +50,6 @@ const MARK_SET: &str = "SET mail_state = :sent, ses_message_id = :message, sent_
 const SETTLED_REMOVE: &str = "REMOVE mail_due_shard, mail_due_at, mail_lease_id, mail_lease_until";
 /// From then on an enquiry that was sent is kept only for so long.
 const EXPIRES_SET: &str = ", expires_at = if_not_exists(expires_at, :expires_at)";
-/// Unless SES has said already that the department does not have the mail.
-const EXPIRES_IF: &str = "NOT delivery IN (:soft_bounced, :complained, :bounced, :rejected)";
 /// A mail whose mark cannot be written is sent again, so this call is worth more attempts than any other: as many as fit
 /// into its budget.
 const MARK_ATTEMPTS: u32 = 100;
@@ -251,7 +249,8 @@ impl Notifications {
         Ok(if matches!(marked, Err(None)) { Written::Overtaken } else { Written::Done })
     }
 
-    /// One attempt of [`Notifications::mark_sent`], which sets when the enquiry expires unless SES has had bad news of the mail.
+    /// One attempt of [`Notifications::mark_sent`]. It sets when the enquiry expires, unless SES has said already that the department
+    /// does not have the mail.
     async fn try_to_mark(
         &self,
         claim: &Claim,
@@ -268,8 +267,10 @@ impl Notifications {
             .set_timeout_config(timeouts.map(|timeouts| timeouts.to_builder().operation_timeout(budget).build()))
             .set_retry_config(retries.map(|retries| retries.clone().with_max_attempts(MARK_ATTEMPTS)));
         let entry = timeline_entry("sent", now, [("ses_message_id", ses_message_id)]);
+        let bad_news: Vec<_> =
+            Delivery::ALL.into_iter().filter(|news| expires_at.is_some() && !news.is_good()).collect();
         let (condition, set) = match expires_at {
-            Some(_) => (format!("{MARK_IF} AND {EXPIRES_IF}"), format!("{MARK_SET}{EXPIRES_SET}")),
+            Some(_) => (format!("{MARK_IF} AND {}", unless_said(&bad_news)), format!("{MARK_SET}{EXPIRES_SET}")),
             None => (MARK_IF.to_owned(), MARK_SET.to_owned()),
         };
         let update =
@@ -278,10 +279,7 @@ impl Notifications {
                 .expression_attribute_values(":message", text(ses_message_id))
                 .expression_attribute_values(":lease", text(claim.lease.as_str()))
                 .expression_attribute_values(":now", time(now));
-        let bad_news = Delivery::ALL.into_iter().filter(|news| expires_at.is_some() && !news.is_good());
-        let update = bad_news
-            .fold(update, |update, news| update.expression_attribute_values(format!(":{news}"), text(news.as_str())));
-        or_old(update.customize().config_override(patiently).send().await, MARK)
+        or_old(naming(update, &bad_news).customize().config_override(patiently).send().await, MARK)
     }
 
     /// Gives the claim back: SES did not take the mail, for the reason in `event`, and is asked again at `until` and not before.
@@ -434,10 +432,8 @@ impl Notifications {
         sent_at: Timestamp,
         at: Timestamp,
     ) -> Result<DeliveryMoved, StorageError> {
-        let not_earlier = Delivery::ALL.into_iter().filter(|other| *other >= delivery);
-        let names: Vec<_> = not_earlier.map(|other| (format!(":{other}"), text(other.as_str()))).collect();
-        let list = names.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
-        let condition = format!("attribute_exists(id) AND NOT delivery IN ({list})");
+        let not_earlier: Vec<_> = Delivery::ALL.into_iter().filter(|other| *other >= delivery).collect();
+        let condition = format!("attribute_exists(id) AND {}", unless_said(&not_earlier));
         let entry = timeline_entry(delivery.as_str(), at, [("ses_message_id", ses_message_id)]);
         let expires_at = self.retention.expires_at(at).filter(|_| delivery.is_good());
         let update = match expires_at {
@@ -450,9 +446,7 @@ impl Notifications {
             .expression_attribute_values(":sent", text(SENT))
             .expression_attribute_values(":message", text(ses_message_id))
             .expression_attribute_values(":sent_at", time(sent_at));
-        let updated =
-            names.into_iter().fold(update, |update, (name, value)| update.expression_attribute_values(name, value));
-        match or_old(updated.send().await, DELIVERY)? {
+        match or_old(naming(update, &not_earlier).send().await, DELIVERY)? {
             Ok(_) => Ok(DeliveryMoved::Forward),
             Err(Some(old)) => Ok(DeliveryMoved::Stale(delivery_of(&old))),
             Err(None) => Ok(DeliveryMoved::Unknown),
@@ -584,6 +578,19 @@ fn or_old(
 fn expiring(update: UpdateItemFluentBuilder, expires_at: Option<Timestamp>) -> UpdateItemFluentBuilder {
     let Some(expires_at) = expires_at else { return update };
     update.expression_attribute_values(":expires_at", AttributeValue::N(expires_at.as_second().to_string()))
+}
+
+/// The condition that SES has said none of these of the mail. [`naming`] gives the values that it names.
+fn unless_said(deliveries: &[Delivery]) -> String {
+    let names: Vec<_> = deliveries.iter().map(|delivery| format!(":{delivery}")).collect();
+    format!("NOT delivery IN ({})", names.join(", "))
+}
+
+/// An update whose condition names these.
+fn naming(update: UpdateItemFluentBuilder, deliveries: &[Delivery]) -> UpdateItemFluentBuilder {
+    deliveries.iter().fold(update, |update, delivery| {
+        update.expression_attribute_values(format!(":{delivery}"), text(delivery.as_str()))
+    })
 }
 
 /// What SES has said of the mail, if it is a word that we know.
