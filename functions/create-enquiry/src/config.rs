@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use domain::{Environment, Pepper};
-use ring::AllowedOrigins;
+use edge::AllowedOrigins;
 use runtime::{VariableError, Variables};
 
 /// The function's configuration; each field names its environment variable.

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use aws_types::SdkConfig;
 use domain::{Enquiry, EnquiryId, Environment, IdempotencyClaim, RequestId};
+use edge::{Call, Created, Event, Problem, Response, Ring};
 use jiff::Timestamp;
 use notify::NotificationQueue;
-use ring::{Call, Created, Event, Problem, Response, Ring};
 use storage::{Enquiries, IdempotencyRecords, RateCounters, Recorded};
 
 pub use config::Config;
@@ -103,7 +103,7 @@ impl State {
     /// Best effort: a message that is lost only delays the mail. Not even a panic may come of it, or the environment dies.
     async fn announce(&self, recorded: Option<(EnquiryId, RequestId)>) {
         let Some((id, request_id)) = recorded else { return };
-        let cause = match ring::guarded(self.queue.announce(&id)).await {
+        let cause = match edge::guarded(self.queue.announce(&id)).await {
             Ok(Ok(())) => return,
             Ok(Err(error)) => error.to_string(),
             Err(panicked) => panicked.to_string(),

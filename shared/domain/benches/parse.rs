@@ -1,4 +1,4 @@
-//! What it takes to parse the largest submissions, with their credentials: `cargo bench -p credicorp-domain`.
+//! What it takes to parse the largest submissions, with their credentials: `cargo bench --package domain`.
 //!
 //! Each text fills the 16 KiB that `fields` may have with something that the removal of credentials looks at closely, so the
 //! figures tell whether somebody can make it slow. The half of each text stands beside it: twice the time is linear.
@@ -6,9 +6,9 @@
 
 use std::hint::black_box;
 
-use credicorp_domain::Submission;
-use credicorp_domain::json::Json;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use domain::Submission;
+use domain::json::Json;
 
 const BYTES: [usize; 2] = [6_500, 13_000];
 

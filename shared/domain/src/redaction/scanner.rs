@@ -2,7 +2,7 @@
 //!
 //! Every byte is looked at once by the loop. A look ahead from it is taken as a credential, and skipped; or it is short; or it
 //! stops where no later look ahead of its kind begins. So the time is linear, whatever somebody sends:
-//! `cargo bench -p credicorp-domain` shows it. All that is cut out begins and ends at ASCII, or at a whole quotation mark or
+//! `cargo bench --package domain` shows it. All that is cut out begins and ends at ASCII, or at a whole quotation mark or
 //! dash, so a place found in the bytes is a place between characters.
 
 mod keys;
