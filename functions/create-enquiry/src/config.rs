@@ -3,15 +3,17 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use domain::{Environment, Pepper};
-use edge::AllowedOrigins;
+use domain::Pepper;
+use edge::Settings;
 use runtime::{VariableError, Variables};
 
 /// The function's configuration; each field names its environment variable.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// `ENVIRONMENT`: `sandbox` or `live`.
-    pub environment: Environment,
+    /// `ENVIRONMENT`: `sandbox` or `live`. `DOC_URL_BASE`: the page of the error reference, to which `#code` is added.
+    /// `ALLOWED_ORIGINS`: `*` or a comma-separated list of origins. `RATE_LIMIT`: the requests that a client may make in a window of
+    /// 60 seconds, at least 1. `HANDLER_DEADLINE_MS`: how long a call may take before its response is a 503, by default 5,000.
+    pub edge: Settings,
     /// `ENQUIRIES_TABLE`: the name of the table of enquiries.
     pub enquiries_table: String,
     /// `IDEMPOTENCY_TABLE`: the name of the table of idempotency records.
@@ -22,16 +24,8 @@ pub struct Config {
     pub queue_url: String,
     /// `PEPPER`: at least 32 secret bytes, under which keys and clients are hashed.
     pub pepper: Pepper,
-    /// `ALLOWED_ORIGINS`: `*` or a comma-separated list of origins.
-    pub allowed_origins: AllowedOrigins,
-    /// `RATE_LIMIT`: the requests that a client may make in a window of 60 seconds, at least 1.
-    pub rate_limit: u32,
-    /// `DOC_URL_BASE`: the page of the error reference, to which `#code` is added.
-    pub doc_url_base: String,
     /// `ENQUEUE_TIMEOUT_MS`: how long announcing may take, by default 300.
     pub enqueue_budget: Duration,
-    /// `HANDLER_DEADLINE_MS`: how long a call may take before it is answered with 503, by default 5,000.
-    pub deadline: Duration,
     /// `WARM_UP_TIMEOUT_MS`: how long start-up waits for connections, by default 1,000. With 0 it opens none.
     pub warm_up_budget: Duration,
 }
@@ -43,17 +37,19 @@ impl Config {
     /// Names the variable that is missing or bad.
     pub fn from_variables(variables: &Variables) -> Result<Self, VariableError> {
         Ok(Self {
-            environment: variables.required("ENVIRONMENT")?,
+            edge: Settings {
+                environment: variables.required("ENVIRONMENT")?,
+                doc_url_base: variables.required("DOC_URL_BASE")?,
+                allowed_origins: variables.required("ALLOWED_ORIGINS")?,
+                rate_limit: variables.required::<NonZeroU32>("RATE_LIMIT")?.get(),
+                deadline: variables.milliseconds_or("HANDLER_DEADLINE_MS", Duration::from_secs(5))?,
+            },
             enquiries_table: variables.required("ENQUIRIES_TABLE")?,
             idempotency_table: variables.required("IDEMPOTENCY_TABLE")?,
             rate_counters_table: variables.required("RATE_COUNTERS_TABLE")?,
             queue_url: variables.required("NOTIFICATIONS_QUEUE_URL")?,
             pepper: variables.required("PEPPER")?,
-            allowed_origins: variables.required("ALLOWED_ORIGINS")?,
-            rate_limit: variables.required::<NonZeroU32>("RATE_LIMIT")?.get(),
-            doc_url_base: variables.required("DOC_URL_BASE")?,
             enqueue_budget: variables.milliseconds_or("ENQUEUE_TIMEOUT_MS", Duration::from_millis(300))?,
-            deadline: variables.milliseconds_or("HANDLER_DEADLINE_MS", Duration::from_secs(5))?,
             warm_up_budget: Duration::from_millis(variables.optional("WARM_UP_TIMEOUT_MS")?.unwrap_or(1_000)),
         })
     }

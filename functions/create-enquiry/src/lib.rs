@@ -1,49 +1,94 @@
-//! `POST /public/v1/enquiries`: records what a form says, once, and once it has answered, announces it to its department.
+//! `POST /public/v1/enquiries`: records what a form says, once, and once it has responded, announces it to its department.
 
 mod config;
+mod problem;
 
 use std::time::Duration;
 
 use aws_types::SdkConfig;
-use domain::{Enquiry, EnquiryId, Environment, IdempotencyClaim, RequestId};
-use edge::{Call, Created, Event, Problem, Response, Ring};
+use domain::{Enquiry, EnquiryId, IdempotencyClaim, RequestId, STATUS_NEW, Submission};
+use edge::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use edge::{Call, Edge, GatewayEvent, Meta, Problem, Reply, Response, Route};
 use jiff::Timestamp;
 use notify::NotificationQueue;
+use serde::Serialize;
 use storage::{Enquiries, IdempotencyRecords, RateCounters, Recorded};
+use tracing::field::Empty;
 
 pub use config::Config;
 
-const ROUTE: &str = "POST /public/v1/enquiries";
+const ROUTE: Route = Route {
+    methods: &[Method::POST],
+    max_body_bytes: 64 * 1024,
+    log_span: || tracing::info_span!("enquiry", enquiry_id = Empty, form = Empty, dept = Empty),
+    method_not_allowed: "Send an enquiry with POST.",
+    internal_error: "Something failed on our side. Retrying with the same Idempotency-Key is safe; without a key, a retry may \
+                     record the enquiry twice.",
+    service_unavailable: "We could not answer in time. Retry after the seconds in retry-after: with the same Idempotency-Key \
+                          that is safe; without a key, it may record the enquiry twice.",
+};
+/// What idempotency keys belong to.
+const ROUTE_KEY: &str = "POST /public/v1/enquiries";
 
-/// What lives as long as the environment: the ring, the tables and the queue.
+/// What lives as long as the environment: the edge, the tables and the queue.
 #[derive(Debug)]
 pub struct State {
-    environment: Environment,
-    ring: Ring,
+    edge: Edge,
     enquiries: Enquiries,
-    counters: RateCounters,
     queue: NotificationQueue,
     warm_up_budget: Duration,
+}
+
+/// An enquiry that this call recorded, and that its department has yet to hear of.
+#[derive(Debug)]
+pub struct NewEnquiry {
+    id: EnquiryId,
+    request_id: RequestId,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    id: &'a str,
+    status: &'static str,
+    meta: Meta<'a>,
 }
 
 /// Records the submission that `call` carries.
 ///
 /// # Errors
-/// What the contract lists for this route, save what the ring itself answers.
-pub async fn create_enquiry(state: &State, call: &Call) -> Result<Created, Problem> {
-    call.require_post()?;
+/// What the contract lists for this route, save what the edge itself answers.
+pub async fn create_enquiry(state: &State, call: &Call) -> Result<Reply<NewEnquiry>, Problem> {
     let body = call.json_body()?;
     let key = call.idempotency_key()?;
     let document = call.json(&body)?;
-    let submission = call.submission(&document)?;
+    let submission = Submission::parse(&document).map_err(problem::invalid_submission)?;
+    log_submission(call, &submission);
     let claim = key.map(|key| IdempotencyClaim::new(key, &document));
-    let enquiry = Enquiry::received(submission, call.now, call.request_id.clone(), state.environment);
+    let enquiry = Enquiry::received(submission, call.now, call.request_id.clone(), call.environment);
     match call.in_time(state.enquiries.record(&enquiry, claim.as_ref())).await? {
-        Recorded::New(id) => Ok(Created::new(id)),
-        Recorded::Replayed(id) => Ok(Created::replayed(id)),
-        Recorded::KeyReused => Err(Problem::IdempotencyKeyReused),
-        Recorded::InProgress => Err(Problem::IdempotencyRequestInProgress),
+        Recorded::New(id) => {
+            let reply = recorded(call, "created", &id);
+            Ok(Reply { follow_up: Some(NewEnquiry { id, request_id: call.request_id.clone() }), ..reply })
+        }
+        Recorded::Replayed(id) => Ok(Reply { headers: idempotent_replayed(), ..recorded(call, "replayed", &id) }),
+        Recorded::KeyReused => Err(problem::idempotency_key_reused().into()),
+        Recorded::InProgress => Err(problem::idempotency_request_in_progress().into()),
     }
+}
+
+fn recorded(call: &Call, outcome: &'static str, id: &EnquiryId) -> Reply<NewEnquiry> {
+    call.log.record("enquiry_id", id.as_str());
+    Reply::json(StatusCode::CREATED, outcome, &Body { id: id.as_str(), status: STATUS_NEW, meta: call.meta() })
+}
+
+fn idempotent_replayed() -> HeaderMap {
+    HeaderMap::from_iter([(HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"))])
+}
+
+/// Notes what the call is about in its log line: only a key that the registry has, for any other is a stranger's text.
+fn log_submission(call: &Call, submission: &Submission) {
+    call.log.record("form", submission.form.registered_key());
+    call.log.record("dept", submission.dept.map(domain::Dept::as_str));
 }
 
 /// Says so in the log when it is time to fetch the next bank holidays: without them, deadlines would come too early.
@@ -58,19 +103,11 @@ impl State {
     /// The state that `config` describes, with the connections of `sdk`.
     #[must_use]
     pub fn new(config: Config, sdk: &SdkConfig) -> Self {
-        let Config { environment, pepper, .. } = config;
-        let idempotency = IdempotencyRecords::new(config.idempotency_table, pepper.clone(), ROUTE);
+        let idempotency = IdempotencyRecords::new(config.idempotency_table, config.pepper.clone(), ROUTE_KEY);
+        let counters = RateCounters::new(sdk, config.rate_counters_table, config.pepper);
         Self {
-            environment,
-            ring: Ring::new(
-                environment,
-                config.doc_url_base,
-                config.allowed_origins,
-                config.rate_limit,
-                config.deadline,
-            ),
+            edge: Edge::new(config.edge, counters),
             enquiries: Enquiries::new(sdk, config.enquiries_table, idempotency),
-            counters: RateCounters::new(sdk, config.rate_counters_table, pepper),
             queue: NotificationQueue::new(sdk, config.queue_url, config.enqueue_budget),
             warm_up_budget: config.warm_up_budget,
         }
@@ -82,27 +119,21 @@ impl State {
         if self.warm_up_budget.is_zero() {
             return;
         }
-        let warm_up = async { tokio::join!(self.counters.warm_up(), self.queue.warm_up()) };
+        let warm_up = async { tokio::join!(self.edge.warm_up(), self.queue.warm_up()) };
         let _ = tokio::time::timeout(self.warm_up_budget, warm_up).await;
     }
 
     /// Answers one event; `clock` serves where the event has no time of its own. What is left to do then is to announce the
     /// enquiry, if it is new: the caller need not wait for it, since the record knows that its mail is due.
-    pub async fn answer(&self, event: Event, clock: Timestamp) -> (Response, impl Future<Output = ()>) {
-        let mut recorded = None;
-        let count = async |client: &_, now, limit| self.counters.count(client, now, limit).await;
-        let handle = async |call: &Call| {
-            let created = create_enquiry(self, call).await?;
-            recorded = created.new_id().map(|id| (id.clone(), call.request_id.clone()));
-            Ok(created)
-        };
-        let response = self.ring.answer(event, clock, count, handle).await;
-        (response, self.announce(recorded))
+    pub async fn answer(&self, event: GatewayEvent, clock: Timestamp) -> (Response, impl Future<Output = ()>) {
+        let handle = async |call: &Call| create_enquiry(self, call).await;
+        let (response, new) = self.edge.answer(event, clock, &ROUTE, handle).await;
+        (response, self.announce(new))
     }
 
     /// Best effort: a message that is lost only delays the mail. Not even a panic may come of it, or the environment dies.
-    async fn announce(&self, recorded: Option<(EnquiryId, RequestId)>) {
-        let Some((id, request_id)) = recorded else { return };
+    async fn announce(&self, new: Option<NewEnquiry>) {
+        let Some(NewEnquiry { id, request_id }) = new else { return };
         let cause = match edge::guarded(self.queue.announce(&id)).await {
             Ok(Ok(())) => return,
             Ok(Err(error)) => error.to_string(),

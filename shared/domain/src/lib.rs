@@ -38,4 +38,4 @@ pub use redaction::{CredentialKind, Redaction, UnknownCredentialKind};
 pub use request_id::{InvalidRequestId, RequestId};
 pub use submission::{Dept, Form, Invalid, InvalidForm, Submission, UnknownDept};
 pub use violation::{Violation, ViolationCode, Violations};
-pub use window::{Admission, Window};
+pub use window::{Counted, Window};

@@ -10,16 +10,16 @@ pub struct Window {
     start_second: i64,
 }
 
-/// Whether a request may go on.
+/// What counting a request came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Admission {
-    /// It was counted, and so many requests of the client in this window with it.
-    Admitted {
+pub enum Counted {
+    /// It is within its client's quota of this window.
+    Within {
         /// The count, from 1 to the limit.
         hits: u32,
     },
     /// The client has used up its quota of this window.
-    Refused,
+    Over,
     /// The counter's own key range is throttled, as by a flood; the next request may well be counted again.
     Throttled,
 }

@@ -1,64 +1,74 @@
-//! One request to the ring.
+//! One request to a route.
 
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::json::Json;
-use domain::{Client, Dept, IdempotencyKey, InvalidIdempotencyKey, RequestId, Submission};
+use domain::{Client, Environment, IdempotencyKey, InvalidIdempotencyKey, RequestId};
 use futures_util::FutureExt;
 use jiff::Timestamp;
+use lambda_http::http::Method;
+use lambda_http::http::header::{self, HeaderName, HeaderValue};
+use lambda_http::request::RequestContext;
+use lambda_http::{Request, RequestExt};
 use tokio::time::Instant;
+use tracing::Span;
 
-use crate::event::{Event, Header};
+use crate::guard::{Base64Body, ExtendedRequestId, IDEMPOTENCY_KEY};
 use crate::problem::Problem;
+use crate::reply::Meta;
+use crate::route::Route;
 
-/// The largest body, in bytes as received (contract, `payload_too_large`).
-pub(crate) const MAX_BODY_BYTES: usize = 64 * 1024;
-/// The same in base64.
-const MAX_ENCODED_BYTES: usize = MAX_BODY_BYTES.div_ceil(3) * 4;
-
-/// One request to the ring, as its handler sees it.
-#[derive(Debug)]
+/// One request, as its handler sees it. It has no `Debug`, for it holds a person's address and what they wrote.
 pub struct Call {
     /// The id under which an engineer finds this call.
     pub request_id: RequestId,
     /// When the gateway received it.
     pub now: Timestamp,
+    /// Where the API runs.
+    pub environment: Environment,
+    /// The fields that the call's log line has besides those of every line.
+    pub log: Span,
     pub(crate) client: Client,
-    pub(crate) event: Event,
+    request: Request,
+    max_body_bytes: usize,
     deadline: Instant,
-    subject: OnceLock<Subject>,
-}
-
-/// What a call turned out to be about, for its log line.
-#[derive(Debug)]
-pub(crate) struct Subject {
-    /// Only a key that the registry has: any other is a stranger's text.
-    pub(crate) form: &'static str,
-    pub(crate) dept: Option<Dept>,
 }
 
 impl Call {
-    pub(crate) fn new(event: Event, clock: Timestamp, budget: Duration) -> Self {
-        let received_at = event.received_at_millisecond().and_then(|at| Timestamp::from_millisecond(at).ok());
+    pub(crate) fn new(
+        request: Request,
+        environment: Environment,
+        route: &Route,
+        clock: Timestamp,
+        budget: Duration,
+    ) -> Self {
+        let (source_ip, received_at) = match request.request_context_ref() {
+            Some(RequestContext::ApiGatewayV1(context)) => {
+                (context.identity.source_ip.as_deref(), Some(context.request_time_epoch).filter(|epoch| *epoch != 0))
+            }
+            // No time: `cargo lambda watch` writes seconds where AWS writes milliseconds.
+            Some(RequestContext::ApiGatewayV2(context)) => (context.http.source_ip.as_deref(), None),
+            _ => (None, None),
+        };
         Self {
             request_id: RequestId::random(),
-            now: received_at.unwrap_or(clock),
-            client: Client::from_source_ip(event.source_ip()),
-            event,
+            now: received_at.and_then(|epoch| Timestamp::from_millisecond(epoch).ok()).unwrap_or(clock),
+            environment,
+            log: (route.log_span)(),
+            // The address that the gateway saw, never one that a header claims.
+            client: Client::from_source_ip(source_ip.unwrap_or_default()),
+            request,
+            max_body_bytes: route.max_body_bytes,
             deadline: Instant::now() + budget,
-            subject: OnceLock::new(),
         }
     }
 
-    /// Lets only POST through; OPTIONS never gets here.
-    ///
-    /// # Errors
-    /// [`Problem::MethodNotAllowed`].
-    pub fn require_post(&self) -> Result<(), Problem> {
-        if self.event.method() == "POST" { Ok(()) } else { Err(Problem::MethodNotAllowed) }
+    /// The `meta` of a JSON body.
+    #[must_use]
+    pub fn meta(&self) -> Meta<'_> {
+        Meta { request_id: self.request_id.as_str(), environment: self.environment.as_str() }
     }
 
     /// The body's bytes, if it is small enough and declared to be plain JSON. One that is too large is not even decoded.
@@ -66,23 +76,21 @@ impl Call {
     /// # Errors
     /// [`Problem::PayloadTooLarge`], [`Problem::UnsupportedMediaType`].
     pub fn json_body(&self) -> Result<Vec<u8>, Problem> {
-        let body = self.event.body.as_deref().unwrap_or_default();
-        if body.len() > MAX_ENCODED_BYTES {
+        let body: &[u8] = self.request.body();
+        let is_encoded = self.request.extensions().get::<Base64Body>().is_some();
+        let max_bytes = if is_encoded { self.max_body_bytes.div_ceil(3) * 4 } else { self.max_body_bytes };
+        if body.len() > max_bytes {
             return Err(Problem::PayloadTooLarge);
         }
-        let bytes = if self.event.is_base64_encoded {
-            // The gateway encodes; what it encoded wrongly is no JSON either.
-            STANDARD.decode(body).unwrap_or_default()
-        } else {
-            body.as_bytes().to_vec()
-        };
-        if bytes.len() > MAX_BODY_BYTES {
+        // The gateway encodes; what it encoded wrongly is no JSON either.
+        let bytes = if is_encoded { STANDARD.decode(body).unwrap_or_default() } else { body.to_vec() };
+        if bytes.len() > self.max_body_bytes {
             return Err(Problem::PayloadTooLarge);
         }
-        let media_types = self.event.header(Header::ContentType);
-        let is_plain_json = !media_types.is_empty()
-            && media_types.into_iter().all(is_utf8_json)
-            && self.event.header(Header::ContentEncoding).is_empty();
+        let mut media_types = self.header(header::CONTENT_TYPE).peekable();
+        let is_plain_json = media_types.peek().is_some()
+            && media_types.all(|value| std::str::from_utf8(value.as_bytes()).is_ok_and(is_utf8_json))
+            && self.header(header::CONTENT_ENCODING).next().is_none();
         if is_plain_json { Ok(bytes) } else { Err(Problem::UnsupportedMediaType) }
     }
 
@@ -91,10 +99,13 @@ impl Call {
     /// # Errors
     /// [`Problem::InvalidIdempotencyKey`], also when it was sent twice.
     pub fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, Problem> {
-        match self.event.header(Header::IdempotencyKey)[..] {
-            [] => Ok(None),
-            [sent] => Ok(Some(IdempotencyKey::parse(sent)?)),
-            _ => Err(Problem::InvalidIdempotencyKey(InvalidIdempotencyKey::Malformed)),
+        let malformed = InvalidIdempotencyKey::Malformed;
+        let mut sent = self.header(IDEMPOTENCY_KEY);
+        match (sent.next(), sent.next()) {
+            (None, _) => Ok(None),
+            // Only ASCII is valid, and only that is `to_str`.
+            (Some(key), None) => Ok(Some(IdempotencyKey::parse(key.to_str().map_err(|_| malformed)?)?)),
+            (Some(_), Some(_)) => Err(malformed.into()),
         }
     }
 
@@ -106,18 +117,8 @@ impl Call {
         Ok(Json::parse(body)?)
     }
 
-    /// The valid submission in `document`.
-    ///
-    /// # Errors
-    /// [`Problem::InvalidSubmission`].
-    pub fn submission(&self, document: &Json<'_>) -> Result<Submission, Problem> {
-        let submission = Submission::parse(document)?;
-        self.subject.get_or_init(|| Subject { form: submission.form.registered_key(), dept: submission.dept });
-        Ok(submission)
-    }
-
-    /// Does what the answer depends on before the call's deadline. What comes after that is not worth a failure: once an
-    /// enquiry is recorded, nothing may turn the answer into another.
+    /// Does what the response depends on before the call's deadline. What comes after that is not worth a failure: once an
+    /// enquiry is recorded, nothing may turn the response into another.
     ///
     /// # Errors
     /// [`Problem::DeadlinePassed`], or what `work` came to.
@@ -131,12 +132,35 @@ impl Call {
         })
     }
 
-    pub(crate) fn is_preflight(&self) -> bool {
-        self.event.method() == "OPTIONS"
+    pub(crate) fn method(&self) -> &Method {
+        self.request.method()
     }
 
-    pub(crate) fn subject(&self) -> Option<&Subject> {
-        self.subject.get()
+    pub(crate) fn origin(&self) -> Option<&HeaderValue> {
+        self.header(header::ORIGIN).next()
+    }
+
+    /// Whether the gateway is an HTTP API, which wants another response.
+    pub(crate) fn is_v2(&self) -> bool {
+        matches!(self.request.request_context_ref(), Some(RequestContext::ApiGatewayV2(_)))
+    }
+
+    /// The gateway's own id of the request, which a caller may choose.
+    pub(crate) fn gateway_request_id(&self) -> Option<&str> {
+        match self.request.request_context_ref()? {
+            RequestContext::ApiGatewayV1(context) => context.request_id.as_deref(),
+            RequestContext::ApiGatewayV2(context) => context.request_id.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The gateway's extended id, which nobody can choose.
+    pub(crate) fn gateway_extended_request_id(&self) -> Option<&str> {
+        self.request.extensions().get().map(|ExtendedRequestId(id)| id.as_str())
+    }
+
+    fn header(&self, name: HeaderName) -> impl Iterator<Item = &HeaderValue> {
+        self.request.headers().get_all(name).iter()
     }
 }
 
@@ -160,8 +184,28 @@ fn is_utf8_json(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn call(event: &str) -> Call {
-        Call::new(serde_json::from_str(event).unwrap(), Timestamp::UNIX_EPOCH, Duration::ZERO)
+    use crate::guard::GatewayEvent;
+
+    const ROUTE: Route = Route {
+        methods: &[Method::POST],
+        max_body_bytes: 64 * 1024,
+        log_span: Span::none,
+        method_not_allowed: "",
+        internal_error: "",
+        service_unavailable: "",
+    };
+
+    impl Call {
+        /// The call that an event is, at the beginning of the epoch unless the event says when.
+        pub(crate) fn of(event: &str) -> Self {
+            let GatewayEvent(request) = serde_json::from_str(event).unwrap();
+            Self::new(request.unwrap(), Environment::Live, &ROUTE, Timestamp::UNIX_EPOCH, Duration::ZERO)
+        }
+    }
+
+    /// A call with these keys in its event.
+    fn call(keys: &str) -> Call {
+        Call::of(&format!(r#"{{"httpMethod":"POST",{keys}}}"#))
     }
 
     #[track_caller]
@@ -196,7 +240,7 @@ mod tests {
     #[test]
     fn every_media_type_that_was_sent_must_be_json() {
         let body_of = |media_types: &str| {
-            call(&format!(r#"{{"body":"x","multiValueHeaders":{{"content-type":[{media_types}]}}}}"#)).json_body()
+            call(&format!(r#""body":"x","multiValueHeaders":{{"content-type":[{media_types}]}}"#)).json_body()
         };
         assert_eq!(body_of(r#""application/json""#), Ok(b"x".to_vec()));
         assert_eq!(body_of(r#""application/json","application/json; charset=utf-8""#), Ok(b"x".to_vec()));
@@ -207,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_body_that_the_gateway_did_not_encode_right_is_no_body() {
-        let event = r#"{"body":"%%%","isBase64Encoded":true,"headers":{"content-type":"application/json"}}"#;
+        let event = r#""body":"%%%","isBase64Encoded":true,"headers":{"content-type":"application/json"}"#;
         assert_eq!(call(event).json_body(), Ok(vec![]));
     }
 
@@ -217,7 +261,7 @@ mod tests {
             let text = "x".repeat(bytes);
             let body = if is_encoded { STANDARD.encode(text) } else { text };
             let headers = r#""headers":{"content-type":"application/json"}"#;
-            call(&format!(r#"{{"body":"{body}","isBase64Encoded":{is_encoded},{headers}}}"#)).json_body()
+            call(&format!(r#""body":"{body}","isBase64Encoded":{is_encoded},{headers}"#)).json_body()
         };
         for is_encoded in [true, false] {
             assert_eq!(body_of(65_536, is_encoded).map(|body| body.len()), Ok(65_536));
@@ -229,19 +273,23 @@ mod tests {
 
     #[test]
     fn the_time_is_the_gateways_or_else_the_clocks() {
-        let v1 = r#"{"requestContext":{"requestTimeEpoch":1782740527123}}"#;
+        let v1 = r#""requestContext":{"requestTimeEpoch":1782740527123}"#;
         assert_eq!(call(v1).now, Timestamp::from_millisecond(1_782_740_527_123).unwrap());
-        let v2 = r#"{"version":"2.0","requestContext":{"requestTimeEpoch":1782740527,"timeEpoch":1782740527}}"#;
-        assert_eq!(call(v2).now, Timestamp::UNIX_EPOCH);
-        let absurd = r#"{"requestContext":{"requestTimeEpoch":9223372036854775807}}"#;
-        assert_eq!(call(absurd).now, Timestamp::UNIX_EPOCH);
+        let times = r#""requestTimeEpoch":1782740527,"timeEpoch":1782740527"#;
+        let v2 = format!(r#""version":"2.0","requestContext":{{"http":{{"method":"POST"}},{times}}}"#);
+        assert_eq!(call(&v2).now, Timestamp::UNIX_EPOCH);
+        for absurd in ["9223372036854775807", "0", "null"] {
+            let call = call(&format!(r#""requestContext":{{"requestTimeEpoch":{absurd}}}"#));
+            assert_eq!(call.now, Timestamp::UNIX_EPOCH, "{absurd}");
+        }
     }
 
     #[test]
     fn the_client_is_the_gateways_source_address_and_never_a_headers() {
         let claimed = r#""multiValueHeaders":{"X-Forwarded-For":["198.51.100.7"],"Forwarded":["for=198.51.100.7"]}"#;
-        let v1 = format!(r#"{{{claimed},"requestContext":{{"identity":{{"sourceIp":"192.0.2.1"}}}}}}"#);
-        let v2 = format!(r#"{{"version":"2.0",{claimed},"requestContext":{{"http":{{"sourceIp":"192.0.2.1"}}}}}}"#);
+        let v1 = format!(r#"{claimed},"requestContext":{{"identity":{{"sourceIp":"192.0.2.1"}}}}"#);
+        let http = r#""http":{"method":"POST","sourceIp":"192.0.2.1"}"#;
+        let v2 = format!(r#""version":"2.0",{claimed},"requestContext":{{{http}}}"#);
         for event in [v1, v2] {
             assert_eq!(call(&event).client, Client::from_source_ip("192.0.2.1"));
         }

@@ -2,15 +2,14 @@
 
 use std::str::FromStr;
 
-use crate::response::Headers;
+use lambda_http::http::HeaderMap;
+use lambda_http::http::header::{self, HeaderValue};
 
-/// The methods that a route of the ring knows, as a preflight and a 405 name them.
-pub(crate) const ALLOWED_METHODS: &str = "OPTIONS, POST";
 const ALLOWED_HEADERS: &str = "content-type, idempotency-key";
 const EXPOSED_HEADERS: &str = "x-credicorp-request-id, retry-after, ratelimit, ratelimit-policy, idempotent-replayed";
 const MAX_AGE_SECONDS: &str = "86400";
 
-/// The origins whose pages may call the ring. Credentials are never allowed.
+/// The origins whose pages may call the API. Credentials are never allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AllowedOrigins {
     /// `*`: every page.
@@ -26,14 +25,16 @@ pub struct InvalidOrigins;
 
 impl AllowedOrigins {
     /// Adds the headers that each response carries.
-    pub(crate) fn add_to_response(&self, origin: Option<&str>, headers: &mut Headers) {
-        headers.push(("access-control-expose-headers", EXPOSED_HEADERS.into()));
+    pub(crate) fn add_to_response(&self, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED_HEADERS));
         match self {
-            Self::Any => headers.push(("access-control-allow-origin", "*".into())),
+            Self::Any => {
+                headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+            }
             Self::These(origins) => {
-                headers.push(("vary", "origin".into()));
-                if let Some(origin) = origins.iter().find(|allowed| Some(allowed.as_str()) == origin) {
-                    headers.push(("access-control-allow-origin", origin.clone().into()));
+                headers.insert(header::VARY, HeaderValue::from_static("origin"));
+                if let Some(origin) = origin.filter(|sent| origins.iter().any(|allowed| allowed == *sent)) {
+                    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
                 }
             }
         }
@@ -41,10 +42,10 @@ impl AllowedOrigins {
 }
 
 /// Adds the headers that a preflight carries besides.
-pub(crate) fn add_to_preflight(headers: &mut Headers) {
-    headers.push(("access-control-allow-methods", ALLOWED_METHODS.into()));
-    headers.push(("access-control-allow-headers", ALLOWED_HEADERS.into()));
-    headers.push(("access-control-max-age", MAX_AGE_SECONDS.into()));
+pub(crate) fn add_to_preflight(allowed_methods: HeaderValue, headers: &mut HeaderMap) {
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, allowed_methods);
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(ALLOWED_HEADERS));
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(MAX_AGE_SECONDS));
 }
 
 impl FromStr for AllowedOrigins {
@@ -68,15 +69,17 @@ fn is_origin(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[track_caller]
     fn check_origin(configured: &str, sent: Option<&str>, expected: &[(&str, &str)]) {
-        let mut headers = Headers::new();
-        configured.parse::<AllowedOrigins>().unwrap().add_to_response(sent, &mut headers);
-        headers.retain(|(name, _)| *name != "access-control-expose-headers");
-        let found: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_ref())).collect();
-        assert_eq!(found, expected);
+        let (mut headers, sent) = (HeaderMap::new(), sent.map(|sent| HeaderValue::from_str(sent).unwrap()));
+        configured.parse::<AllowedOrigins>().unwrap().add_to_response(sent.as_ref(), &mut headers);
+        headers.remove("access-control-expose-headers");
+        let found = headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap()));
+        assert_eq!(found.collect::<BTreeMap<_, _>>(), expected.iter().copied().collect());
     }
 
     #[test]

@@ -1,23 +1,27 @@
-//! The edge of the public ring: what every route does before and after its own work.
+//! The edge of the public API: what every route does before and after its own work.
 //!
-//! A gateway event becomes a [`Call`]; the limiter counts it; the handler answers or names a [`Problem`]; and the ring puts
-//! either into the envelope, with CORS and rate-limit headers on everything, and writes one log line. It calls no table, and it
-//! is the only place where a problem becomes a status.
-//!
-//! The event is read here and not by `lambda_http`, whose adapter refuses a header with a control character and panics on an
-//! `X-Forwarded-Proto` that is no scheme: a gateway's 502 that a caller could provoke.
+//! A gateway event becomes a [`Call`]; the limiter counts it; the route's handler gives a [`Reply`] or a [`Problem`]; and the edge
+//! makes the response of either, with CORS and rate-limit headers on everything, and writes one log line. It is the only place
+//! where a problem becomes a status, and it knows no enquiry: what a route takes, and its own words, are in its [`Route`].
 
 mod call;
 mod cors;
-mod event;
+mod edge;
+mod envelope;
+mod guard;
 mod limiter;
 mod problem;
+mod reply;
 mod response;
-mod serve;
+mod route;
 
 pub use call::Call;
 pub use cors::{AllowedOrigins, InvalidOrigins};
-pub use event::Event;
-pub use problem::Problem;
-pub use response::{Created, Response};
-pub use serve::{Ring, guarded};
+pub use edge::{Edge, Settings, guarded};
+pub use guard::GatewayEvent;
+/// The types of HTTP that routes are written in.
+pub use lambda_http::http;
+pub use problem::{ErrorKind, ErrorReply, Problem, retry_after};
+pub use reply::{Meta, Reply};
+pub use response::Response;
+pub use route::Route;

@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
-use domain::{Admission, Client, Window};
+use domain::{Client, Counted, Window};
 use jiff::Timestamp;
+use lambda_http::http::{HeaderMap, HeaderName};
 use storage::StorageError;
 
 use crate::call::Call;
-use crate::response::Headers;
+use crate::response::own_value;
 
 /// How many clients an instance remembers to be over their quota: 1,024 of them take less than 50 KiB. A flood from more
 /// clients than that is counted by the table, as if there were no memory.
@@ -28,18 +29,18 @@ struct OverQuota {
     clients: HashSet<Client>,
 }
 
-/// Where a call stands.
+/// Whether a call may go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// Within its quota.
+pub(crate) enum Admission {
+    /// It is within its client's quota.
     Admitted(Quota),
-    /// Over it.
+    /// It is over it.
     Refused(Quota),
-    /// Not counted: a preflight; or the table could not count, and refusing people for that would lose enquiries.
+    /// It may go on and was not counted: a preflight; or the table could not count, and refusing people for that would lose enquiries.
     Uncounted,
 }
 
-/// What a client is told of its quota (draft-ietf-httpapi-ratelimit-headers).
+/// What a client hears of its quota (draft-ietf-httpapi-ratelimit-headers).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Quota {
     limit: u32,
@@ -53,33 +54,37 @@ impl Limiter {
         Self { limit, over: Mutex::new(over) }
     }
 
-    /// Counts one call with `count`, which asks the table.
-    pub(crate) async fn admit<Count>(&self, call: &Call, count: Count) -> Standing
-    where
-        Count: AsyncFnOnce(&Client, Timestamp, u32) -> Result<Admission, StorageError>,
-    {
-        let window = Window::containing(call.now);
-        let quota = |hits: u32| Quota {
-            limit: self.limit,
-            left: self.limit.saturating_sub(hits),
-            seconds_to_reset: window.seconds_to_reset(call.now),
-        };
-        if self.remembers(&call.client, window) {
-            return Standing::Refused(quota(self.limit));
-        }
-        match count(&call.client, call.now, self.limit).await {
-            Ok(Admission::Admitted { hits }) => Standing::Admitted(quota(hits)),
-            Ok(Admission::Refused) => {
-                self.remember(&call.client, window);
-                Standing::Refused(quota(self.limit))
+    /// The quota of a client, in requests in a window.
+    pub(crate) fn limit(&self) -> u32 {
+        self.limit
+    }
+
+    /// Refuses a call whose client is remembered to be over its quota.
+    pub(crate) fn refuse_at_once(&self, call: &Call) -> Option<Admission> {
+        self.remembers(&call.client, Window::containing(call.now))
+            .then(|| Admission::Refused(self.quota(call, self.limit)))
+    }
+
+    /// Whether a call may go on that the table has counted, or could not.
+    pub(crate) fn admit(&self, call: &Call, counted: Result<Counted, StorageError>) -> Admission {
+        match counted {
+            Ok(Counted::Within { hits }) => Admission::Admitted(self.quota(call, hits)),
+            Ok(Counted::Over) => {
+                self.remember(&call.client, Window::containing(call.now));
+                Admission::Refused(self.quota(call, self.limit))
             }
             // Others may share the key range, so this says nothing of the client's next request.
-            Ok(Admission::Throttled) => Standing::Refused(quota(self.limit)),
+            Ok(Counted::Throttled) => Admission::Refused(self.quota(call, self.limit)),
             Err(error) => {
                 tracing::warn!(event = "limiter_failed_open", request_id = call.request_id.as_str(), cause = %error);
-                Standing::Uncounted
+                Admission::Uncounted
             }
         }
+    }
+
+    fn quota(&self, call: &Call, hits: u32) -> Quota {
+        let seconds_to_reset = Window::containing(call.now).seconds_to_reset(call.now);
+        Quota { limit: self.limit, left: self.limit.saturating_sub(hits), seconds_to_reset }
     }
 
     fn remembers(&self, client: &Client, window: Window) -> bool {
@@ -98,109 +103,99 @@ impl Limiter {
     }
 }
 
-impl Standing {
-    /// Adds what the client is told, if it was counted.
-    pub(crate) fn add_to_response(self, headers: &mut Headers) {
+impl Admission {
+    /// Adds the headers of the quota, if the call was counted.
+    pub(crate) fn add_to_response(self, headers: &mut HeaderMap) {
         let (Self::Admitted(quota) | Self::Refused(quota)) = self else { return };
         let Quota { limit, left, seconds_to_reset } = quota;
-        headers.push(("ratelimit-policy", format!("\"public\";q={limit};w={}", Window::SECONDS).into()));
-        headers.push(("ratelimit", format!("\"public\";r={left};t={seconds_to_reset}").into()));
+        let policy = format!("\"public\";q={limit};w={}", Window::SECONDS);
+        let state = format!("\"public\";r={left};t={seconds_to_reset}");
+        headers.insert(HeaderName::from_static("ratelimit-policy"), own_value(&policy));
+        headers.insert(HeaderName::from_static("ratelimit"), own_value(&state));
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
-    use std::time::Duration;
-
     use super::*;
 
     const NOW: i64 = 1_782_740_527_123;
 
     fn call(client: &str, millisecond: i64) -> Call {
         let identity = format!(r#""identity":{{"sourceIp":"{client}"}}"#);
-        let event = format!(r#"{{"requestContext":{{{identity},"requestTimeEpoch":{millisecond}}}}}"#);
-        Call::new(serde_json::from_str(&event).unwrap(), Timestamp::UNIX_EPOCH, Duration::ZERO)
+        Call::of(&format!(
+            r#"{{"httpMethod":"POST","requestContext":{{{identity},"requestTimeEpoch":{millisecond}}}}}"#
+        ))
     }
 
-    /// Admits one call against a table that answers `answer`; says how it stands and whether the table was asked.
-    async fn admit(limiter: &Limiter, call: &Call, answer: Result<Admission, StorageError>) -> (Standing, bool) {
-        let asked = Cell::new(false);
-        let standing = limiter
-            .admit(call, async |_: &Client, _, limit| {
-                assert_eq!(limit, 60);
-                asked.set(true);
-                answer
-            })
-            .await;
-        (standing, asked.get())
+    /// Admits one call, against a table that counts so; says whether the table was asked.
+    fn admit(limiter: &Limiter, call: &Call, counted: Result<Counted, StorageError>) -> (Admission, bool) {
+        limiter.refuse_at_once(call).map_or_else(|| (limiter.admit(call, counted), true), |refused| (refused, false))
     }
 
     fn quota(left: u32, seconds_to_reset: i64) -> Quota {
         Quota { limit: 60, left, seconds_to_reset }
     }
 
-    #[tokio::test]
-    async fn an_admitted_client_is_told_what_is_left() {
+    #[test]
+    fn an_admitted_client_is_told_what_is_left() {
         let limiter = Limiter::new(60);
-        let (standing, _) = admit(&limiter, &call("192.0.2.1", NOW), Ok(Admission::Admitted { hits: 1 })).await;
-        assert_eq!(standing, Standing::Admitted(quota(59, 53)));
-        let mut headers = Headers::new();
-        standing.add_to_response(&mut headers);
-        assert_eq!(
-            headers,
-            [("ratelimit-policy", "\"public\";q=60;w=60".into()), ("ratelimit", "\"public\";r=59;t=53".into())]
-        );
+        let (admission, _) = admit(&limiter, &call("192.0.2.1", NOW), Ok(Counted::Within { hits: 1 }));
+        assert_eq!(admission, Admission::Admitted(quota(59, 53)));
+        let mut headers = HeaderMap::new();
+        admission.add_to_response(&mut headers);
+        assert_eq!(headers["ratelimit-policy"], "\"public\";q=60;w=60");
+        assert_eq!(headers["ratelimit"], "\"public\";r=59;t=53");
     }
 
-    #[tokio::test]
-    async fn a_client_over_its_quota_is_refused_without_a_call_until_the_window_ends() {
+    #[test]
+    fn a_client_over_its_quota_is_refused_without_a_call_until_the_window_ends() {
         let limiter = Limiter::new(60);
-        let refused = |seconds| Standing::Refused(quota(0, seconds));
-        assert_eq!(admit(&limiter, &call("192.0.2.1", NOW), Ok(Admission::Refused)).await, (refused(53), true));
-        assert_eq!(admit(&limiter, &call("192.0.2.1", NOW), Ok(Admission::Refused)).await, (refused(53), false));
-        let admitted = || Ok(Admission::Admitted { hits: 1 });
-        assert!(admit(&limiter, &call("192.0.2.2", NOW), admitted()).await.1, "another client");
-        assert!(admit(&limiter, &call("192.0.2.1", NOW + 53_000), admitted()).await.1, "the next window");
+        let refused = |seconds| Admission::Refused(quota(0, seconds));
+        assert_eq!(admit(&limiter, &call("192.0.2.1", NOW), Ok(Counted::Over)), (refused(53), true));
+        assert_eq!(admit(&limiter, &call("192.0.2.1", NOW), Ok(Counted::Over)), (refused(53), false));
+        let admitted = || Ok(Counted::Within { hits: 1 });
+        assert!(admit(&limiter, &call("192.0.2.2", NOW), admitted()).1, "another client");
+        assert!(admit(&limiter, &call("192.0.2.1", NOW + 53_000), admitted()).1, "the next window");
     }
 
-    #[tokio::test]
-    async fn a_client_that_was_throttled_is_refused_once_and_not_remembered() {
+    #[test]
+    fn a_client_that_was_throttled_is_refused_once_and_not_remembered() {
         let limiter = Limiter::new(60);
-        let (standing, _) = admit(&limiter, &call("192.0.2.1", NOW), Ok(Admission::Throttled)).await;
-        assert_eq!(standing, Standing::Refused(quota(0, 53)));
-        let (standing, asked) = admit(&limiter, &call("192.0.2.1", NOW), Ok(Admission::Admitted { hits: 7 })).await;
-        assert_eq!((standing, asked), (Standing::Admitted(quota(53, 53)), true));
+        let (admission, _) = admit(&limiter, &call("192.0.2.1", NOW), Ok(Counted::Throttled));
+        assert_eq!(admission, Admission::Refused(quota(0, 53)));
+        let (admission, asked) = admit(&limiter, &call("192.0.2.1", NOW), Ok(Counted::Within { hits: 7 }));
+        assert_eq!((admission, asked), (Admission::Admitted(quota(53, 53)), true));
     }
 
-    #[tokio::test]
-    async fn a_late_call_of_an_earlier_window_neither_uses_nor_clears_the_memory() {
+    #[test]
+    fn a_late_call_of_an_earlier_window_neither_uses_nor_clears_the_memory() {
         let limiter = Limiter::new(60);
-        admit(&limiter, &call("192.0.2.1", NOW), Ok(Admission::Refused)).await;
-        let (_, asked) = admit(&limiter, &call("192.0.2.1", NOW - 60_000), Ok(Admission::Refused)).await;
+        admit(&limiter, &call("192.0.2.1", NOW), Ok(Counted::Over));
+        let (_, asked) = admit(&limiter, &call("192.0.2.1", NOW - 60_000), Ok(Counted::Over));
         assert!(asked);
-        let (_, asked) = admit(&limiter, &call("192.0.2.1", NOW), Ok(Admission::Refused)).await;
+        let (_, asked) = admit(&limiter, &call("192.0.2.1", NOW), Ok(Counted::Over));
         assert!(!asked);
     }
 
-    #[tokio::test]
-    async fn the_memory_is_bounded() {
+    #[test]
+    fn the_memory_is_bounded() {
         let limiter = Limiter::new(60);
         for client in 0..MAX_REMEMBERED + 10 {
             let address = format!("10.0.{}.{}", client / 256, client % 256);
-            admit(&limiter, &call(&address, NOW), Ok(Admission::Refused)).await;
+            admit(&limiter, &call(&address, NOW), Ok(Counted::Over));
         }
         assert_eq!(limiter.over.lock().unwrap().clients.len(), MAX_REMEMBERED);
     }
 
-    #[tokio::test]
-    async fn a_table_that_cannot_count_admits() {
+    #[test]
+    fn a_table_that_cannot_count_admits() {
         let limiter = Limiter::new(60);
         let unavailable = StorageError::Unavailable { operation: "UpdateItem", cause: "timeout".to_owned() };
-        let (standing, _) = admit(&limiter, &call("192.0.2.1", NOW), Err(unavailable)).await;
-        assert_eq!(standing, Standing::Uncounted);
-        let mut headers = Headers::new();
-        standing.add_to_response(&mut headers);
-        assert_eq!(headers, []);
+        let (admission, _) = admit(&limiter, &call("192.0.2.1", NOW), Err(unavailable));
+        assert_eq!(admission, Admission::Uncounted);
+        let mut headers = HeaderMap::new();
+        admission.add_to_response(&mut headers);
+        assert!(headers.is_empty());
     }
 }

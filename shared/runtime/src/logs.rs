@@ -7,7 +7,7 @@ use std::str::FromStr;
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::format::{Format, Json, JsonFields, Writer};
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -86,7 +86,7 @@ impl FromStr for Version {
     }
 }
 
-/// A line of JSON that begins with the version.
+/// A line of JSON that begins with the version and ends with the fields of the span that it is written in.
 struct Versioned {
     version: Version,
     json: Format<Json>,
@@ -105,14 +105,26 @@ where
     ) -> std::fmt::Result {
         let mut line = String::new();
         self.json.format_event(context, Writer::new(&mut line), event)?;
-        let fields = line.strip_prefix('{').unwrap_or(&line);
-        write!(writer, r#"{{"version":"{}",{fields}"#, self.version.0)
+        write!(writer, r#"{{"version":"{}",{}"#, self.version.0, members_of(&line))?;
+        if let Some(span) = context.lookup_current()
+            && let Some(fields) = span.extensions().get::<FormattedFields<N>>()
+            && !members_of(fields).is_empty()
+        {
+            write!(writer, ",{}", members_of(fields))?;
+        }
+        writeln!(writer, "}}")
     }
+}
+
+/// What stands between the braces of an object.
+fn members_of(object: &str) -> &str {
+    object.trim_end().trim_start_matches('{').strip_suffix('}').unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use connector::Lines;
+    use serde_json::Value;
 
     use super::*;
 
@@ -144,6 +156,22 @@ mod tests {
         });
         assert!(lines.lines().all(|line| line.starts_with(r#"{"version":"8f3a2c1-dirty","timestamp":"#)), "{lines}");
         assert!(lines.contains(r#""enquiry_id":"enq_9F3K2P""#), "{lines}");
+    }
+
+    #[test]
+    fn a_line_has_the_fields_of_its_span_that_are_known() {
+        let lines = logged(|| {
+            let span = tracing::info_span!("call", form = tracing::field::Empty, dept = tracing::field::Empty);
+            span.in_scope(|| tracing::info!("nothing yet"));
+            span.record("form", "a \"form\"}");
+            span.in_scope(|| tracing::info!("one"));
+            span.record("dept", "support");
+            span.in_scope(|| tracing::info!("both"));
+        });
+        let lines: Vec<_> = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect();
+        let said: Vec<_> = lines.iter().map(|line| (line["form"].as_str(), line["dept"].as_str())).collect();
+        let form = Some("a \"form\"}");
+        assert_eq!(said, [(None, None), (form, None), (form, Some("support"))]);
     }
 
     #[test]

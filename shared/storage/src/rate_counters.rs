@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ThrottlingReason};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
-use domain::{Admission, Client, Pepper, Window};
+use domain::{Client, Counted, Pepper, Window};
 use jiff::Timestamp;
 
 use crate::error::StorageError;
@@ -46,7 +46,7 @@ impl RateCounters {
     ///
     /// # Errors
     /// When the table could not count; whether the request goes on is the caller's choice.
-    pub async fn count(&self, client: &Client, now: Timestamp, limit: u32) -> Result<Admission, StorageError> {
+    pub async fn count(&self, client: &Client, now: Timestamp, limit: u32) -> Result<Counted, StorageError> {
         let window = Window::containing(now);
         let key = format!("{}#{}", self.pepper.client_key(client, now), window.start_second());
         let expires_at = window.end_second() + KEPT_AFTER_WINDOW_SECONDS;
@@ -66,7 +66,7 @@ impl RateCounters {
         match counted {
             Ok(updated) => {
                 let hits = updated.attributes().and_then(|item| item.get("hits")?.as_n().ok()?.parse().ok());
-                hits.map(|hits| Admission::Admitted { hits }).ok_or_else(|| StorageError::unreadable(OPERATION, "hits"))
+                hits.map(|hits| Counted::Within { hits }).ok_or_else(|| StorageError::unreadable(OPERATION, "hits"))
             }
             Err(error) => refusal_of(&error).ok_or_else(|| StorageError::of(OPERATION, &error)),
         }
@@ -80,13 +80,13 @@ impl RateCounters {
 }
 
 /// What a failed count says of the client, if anything: its condition failed, or the counter's own key range is throttled.
-fn refusal_of<R>(error: &SdkError<UpdateItemError, R>) -> Option<Admission> {
+fn refusal_of<R>(error: &SdkError<UpdateItemError, R>) -> Option<Counted> {
     let throttled = |reasons: &[ThrottlingReason]| {
         let names_key_range = |why: &ThrottlingReason| why.reason().is_some_and(|why| why.contains(KEY_RANGE));
-        reasons.iter().any(names_key_range).then_some(Admission::Throttled)
+        reasons.iter().any(names_key_range).then_some(Counted::Throttled)
     };
     match error.as_service_error()? {
-        UpdateItemError::ConditionalCheckFailedException(_) => Some(Admission::Refused),
+        UpdateItemError::ConditionalCheckFailedException(_) => Some(Counted::Over),
         UpdateItemError::ProvisionedThroughputExceededException(why) => throttled(why.throttling_reasons()),
         UpdateItemError::RequestLimitExceeded(why) => throttled(why.throttling_reasons()),
         UpdateItemError::ThrottlingException(why) => throttled(why.throttling_reasons()),

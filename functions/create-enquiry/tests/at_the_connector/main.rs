@@ -81,7 +81,7 @@ impl Reply {
         let response = serde_json::to_value(response).unwrap();
         Self {
             status: response["statusCode"].as_u64().unwrap(),
-            headers: response["headers"].clone(),
+            headers: headers_of(&response),
             body: serde_json::from_str(response["body"].as_str().unwrap()).unwrap(),
         }
     }
@@ -99,6 +99,17 @@ impl Reply {
     fn id(&self) -> &str {
         self.body["id"].as_str().unwrap()
     }
+}
+
+/// A response's headers, which a v1 event's has as lists of values.
+fn headers_of(response: &Value) -> Value {
+    let many = response["multiValueHeaders"].as_object().unwrap().iter();
+    let first = many.map(|(name, values)| {
+        assert_eq!(values.as_array().unwrap().len(), 1, "{name}");
+        (name.clone(), values[0].clone())
+    });
+    let one = response["headers"].as_object().unwrap().clone();
+    first.chain(one).collect()
 }
 
 /// A sample event, by its file's name.
@@ -190,6 +201,21 @@ mod calls {
             let app = App::new();
             assert_eq!(app.send(sample(event)).await.status, status, "{event}");
             assert_eq!(app.aws.operations(), ["UpdateItem"], "{event}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_event_that_is_no_request_is_refused_in_the_envelope_without_a_call_or_a_panic() {
+        for event in [json!(null), json!([7]), json!({}), json!({ "Records": [] }), json!({ "httpMethod": "P O S T" })]
+        {
+            let app = App::new();
+            let reply = app.send(event).await;
+            reply.check(400, "bad_request");
+            assert_eq!(reply.headers["x-credicorp-request-id"], reply.body["meta"]["request_id"]);
+            assert_eq!(app.aws.operations(), [""; 0]);
+            let [line] = app.log.json().try_into().unwrap();
+            assert_eq!((&line["outcome"], &line["code"]), (&json!("refused"), &json!("bad_request")));
+            assert_eq!(line["request_id"], reply.body["meta"]["request_id"]);
         }
     }
 

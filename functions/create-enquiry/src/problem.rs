@@ -1,0 +1,113 @@
+//! What can be wrong with an enquiry, in the words of this route.
+
+use domain::Invalid;
+use edge::http::StatusCode;
+use edge::{ErrorKind, ErrorReply, retry_after};
+
+/// The body is JSON, but no submission.
+pub(crate) fn invalid_submission(invalid: Invalid) -> ErrorReply {
+    let status = StatusCode::UNPROCESSABLE_ENTITY;
+    let not_an_object =
+        "The body must be a JSON object with the keys \"form\" and \"fields\", and \"dept\" if you know it.";
+    match invalid {
+        Invalid::NotAnObject => ErrorReply::new(status, "invalid_body", not_an_object),
+        Invalid::Violations(violations) => {
+            let first = violations.listed().first();
+            let code = first.map_or("invalid_body", |first| first.code.as_str());
+            let message = first.map_or_else(String::new, |first| first.message.clone());
+            ErrorReply { violations, ..ErrorReply::new(status, code, message) }
+        }
+    }
+}
+
+/// The idempotency key stands for another submission.
+pub(crate) fn idempotency_key_reused() -> ErrorReply {
+    ErrorReply {
+        kind: ErrorKind::Idempotency,
+        ..ErrorReply::new(
+            StatusCode::CONFLICT,
+            "idempotency_key_reused",
+            "This Idempotency-Key stands for a different enquiry. Use a new key for each new enquiry.",
+        )
+    }
+}
+
+/// The idempotency key is being written right now.
+pub(crate) fn idempotency_request_in_progress() -> ErrorReply {
+    ErrorReply {
+        kind: ErrorKind::Idempotency,
+        headers: retry_after(1),
+        ..ErrorReply::new(
+            StatusCode::CONFLICT,
+            "idempotency_request_in_progress",
+            "Another request with this Idempotency-Key is being recorded right now. Retry in a second.",
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fs;
+    use std::path::Path;
+
+    use domain::json::Malformed;
+    use domain::{InvalidIdempotencyKey, ViolationCode};
+    use edge::Problem;
+    use storage::StorageError;
+
+    use super::*;
+    use crate::ROUTE;
+
+    /// One of each kind that this route can have; a new one belongs here too.
+    fn every_problem() -> [Problem; 15] {
+        let (operation, cause) = ("PutItem", String::new());
+        [
+            Problem::MethodNotAllowed,
+            Problem::PayloadTooLarge,
+            Problem::UnsupportedMediaType,
+            Problem::InvalidIdempotencyKey(InvalidIdempotencyKey::Malformed),
+            Problem::InvalidIdempotencyKey(InvalidIdempotencyKey::Placeholder("undefined")),
+            Problem::MalformedJson(Malformed::Empty),
+            invalid_submission(Invalid::NotAnObject).into(),
+            idempotency_key_reused().into(),
+            idempotency_request_in_progress().into(),
+            Problem::RateLimited { seconds_to_reset: 42 },
+            Problem::Storage(StorageError::Failed { operation, cause: cause.clone() }),
+            Problem::Storage(StorageError::Unavailable { operation, cause }),
+            Problem::Storage(StorageError::NoFreeId { attempts: 8 }),
+            Problem::DeadlinePassed,
+            Problem::Panicked,
+        ]
+    }
+
+    #[test]
+    fn every_problem_has_one_status_type_code_and_message() {
+        let replies = every_problem().map(|problem| {
+            let ErrorReply { status, kind, code, message, headers, .. } = problem.reply(&ROUTE).into_owned();
+            let headers = headers.iter().map(|(name, value)| format!("{name}: {}\n", value.to_str().unwrap()));
+            format!("{} {} {code}\n{}{message}\n", status.as_u16(), name_of(kind), headers.collect::<String>())
+        });
+        insta::assert_snapshot!(replies.join("\n"));
+    }
+
+    /// `docs/errors.md` is the list of all codes; the gateway's are held against it by `infra/test_template.py`.
+    #[test]
+    fn the_error_reference_has_every_code_with_its_status_and_type() {
+        let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors.md");
+        let reference = fs::read_to_string(reference).unwrap();
+        let entries = reference.split("\n## ").skip(1).filter_map(|entry| entry.split_once("\n\n"));
+        let entries: BTreeMap<_, _> = entries.collect();
+        let of_violations =
+            ViolationCode::ALL.map(|code| ErrorReply::new(StatusCode::UNPROCESSABLE_ENTITY, code.as_str(), ""));
+        let replies = every_problem().map(|problem| problem.reply(&ROUTE).into_owned());
+        for ErrorReply { code, status, kind, .. } in replies.into_iter().chain(of_violations) {
+            let expected = format!("{} `{}`. ", status.as_u16(), name_of(kind));
+            assert!(entries[code].starts_with(&expected), "{code}: {}", entries[code]);
+        }
+    }
+
+    fn name_of(kind: ErrorKind) -> String {
+        serde_json::to_value(kind).unwrap().as_str().unwrap().to_owned()
+    }
+}

@@ -1,0 +1,186 @@
+//! The envelope of every JSON response (contract, Every response).
+
+use domain::{Environment, RequestId, Violation};
+use serde::Serialize;
+
+use crate::problem::{ErrorKind, ErrorReply};
+use crate::reply::{Meta, to_json};
+
+/// The longest body of a response, in bytes (contract, Every response).
+const MAX_BODY_BYTES: usize = 16 * 1024;
+/// What a message takes, at most, to say how many violations are not listed.
+const MORE_BYTES: usize = 64;
+
+/// Puts errors into the envelope.
+#[derive(Clone, Debug)]
+pub(crate) struct Envelope {
+    pub(crate) environment: Environment,
+    pub(crate) doc_url_base: String,
+}
+
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    error: ErrorDetail<'a>,
+    meta: Meta<'a>,
+}
+
+#[derive(Serialize)]
+struct ErrorDetail<'a> {
+    #[serde(rename = "type")]
+    kind: ErrorKind,
+    code: &'a str,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    param: Option<&'a str>,
+    doc_url: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    violations: Vec<ViolationBody<'a>>,
+}
+
+#[derive(Serialize)]
+struct ViolationBody<'a> {
+    code: &'static str,
+    param: &'a str,
+    message: &'a str,
+}
+
+#[derive(Serialize)]
+struct PreflightBody<'a> {
+    meta: Meta<'a>,
+}
+
+impl Envelope {
+    /// The body of an error, with as many of its violations as fit.
+    pub(crate) fn error(&self, request_id: &RequestId, error: &ErrorReply) -> String {
+        let listed = error.violations.listed();
+        let whole = self.error_that_lists(listed, request_id, error);
+        match whole.len().checked_sub(MAX_BODY_BYTES) {
+            None | Some(0) => whole,
+            Some(excess) => self.error_that_lists(without_last(listed, excess + MORE_BYTES), request_id, error),
+        }
+    }
+
+    fn error_that_lists(&self, listed: &[Violation], request_id: &RequestId, error: &ErrorReply) -> String {
+        let unlisted = error.violations.listed().len() + error.violations.unlisted() - listed.len();
+        let message = match unlisted {
+            0 => error.message.to_string(),
+            1 => format!("{} 1 more violation is not listed.", error.message),
+            more => format!("{} {more} more violations are not listed.", error.message),
+        };
+        let error = ErrorDetail {
+            kind: error.kind,
+            code: error.code,
+            message,
+            param: listed.first().map(|first| first.param.as_str()),
+            doc_url: format!("{}#{}", self.doc_url_base, error.code),
+            violations: listed.iter().map(ViolationBody::of).collect(),
+        };
+        to_json(&ErrorBody { error, meta: self.meta(request_id) })
+    }
+
+    /// The body of a preflight's response.
+    pub(crate) fn preflight(&self, request_id: &RequestId) -> String {
+        to_json(&PreflightBody { meta: self.meta(request_id) })
+    }
+
+    fn meta<'a>(&self, request_id: &'a RequestId) -> Meta<'a> {
+        Meta { request_id: request_id.as_str(), environment: self.environment.as_str() }
+    }
+}
+
+impl<'a> ViolationBody<'a> {
+    fn of(violation: &'a Violation) -> Self {
+        Self { code: violation.code.as_str(), param: &violation.param, message: &violation.message }
+    }
+}
+
+/// The first of these violations, without as many of the last as take up so many bytes.
+fn without_last(violations: &[Violation], bytes: usize) -> &[Violation] {
+    let (mut kept, mut freed) = (violations, 0);
+    while let [first @ .., last] = kept
+        && freed < bytes
+        && !first.is_empty()
+    {
+        freed += to_json(&ViolationBody::of(last)).len() + ",".len();
+        kept = first;
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::json::Json;
+    use domain::{Invalid, Submission};
+    use lambda_http::http::StatusCode;
+    use serde_json::Value;
+
+    use super::*;
+
+    /// The error body for what was sent.
+    fn body_for(sent: &str) -> String {
+        let Err(Invalid::Violations(violations)) = Submission::parse(&Json::parse(sent.as_bytes()).unwrap()) else {
+            panic!("it is valid")
+        };
+        let first = violations.listed()[0].clone();
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        let error = ErrorReply { violations, ..ErrorReply::new(status, first.code.as_str(), first.message) };
+        let doc_url_base = "https://dev.credicorp.co.uk/api-reference/errors.html".to_owned();
+        let envelope = Envelope { environment: Environment::Sandbox, doc_url_base };
+        envelope.error(&RequestId::random(), &error)
+    }
+
+    /// Expects a bounded body that lists so many violations, and says how many more there are.
+    #[track_caller]
+    fn check(sent: &str, all: usize) -> usize {
+        let body = body_for(sent);
+        assert!(body.len() <= MAX_BODY_BYTES, "{} bytes: {body}", body.len());
+        let error = &serde_json::from_str::<Value>(&body).unwrap()["error"];
+        let listed = error["violations"].as_array().unwrap();
+        let (message, first) = (error["message"].as_str().unwrap(), listed[0]["message"].as_str().unwrap());
+        assert_eq!(error["param"], listed[0]["param"]);
+        let said = message.strip_prefix(first).unwrap();
+        match all - listed.len() {
+            0 => assert_eq!(said, ""),
+            1 => assert_eq!(said, " 1 more violation is not listed."),
+            more => assert_eq!(said, format!(" {more} more violations are not listed.")),
+        }
+        listed.len()
+    }
+
+    fn each(count: usize, of: impl Fn(usize) -> String) -> String {
+        (0..count).map(of).collect::<Vec<_>>().join(",")
+    }
+
+    #[test]
+    fn no_error_is_over_16_kib_and_its_message_says_how_many_violations_are_not_listed() {
+        let null = each(59, |index| format!(r#""field{index}":null"#));
+        assert_eq!(check(&format!(r#"{{"form":"x","fields":{{{null},"consent":"yes"}}}}"#), 59), 59);
+        let long = each(59, |index| format!(r#""{}{index:02}":null"#, "é".repeat(64)));
+        let listed = check(&format!(r#"{{"form":"smoke-test","fields":{{{long},"consent":"yes"}}}}"#), 2 * 59 + 1);
+        assert!((30..100).contains(&listed), "{listed}");
+        // Each control character takes six bytes in JSON.
+        let escaped = each(59, |index| format!(r#""{}{index:02}":null"#, r"\u0001".repeat(126)));
+        let listed = check(&format!(r#"{{"form":"smoke-test","fields":{{{escaped},"consent":"yes"}}}}"#), 3 * 59 + 2);
+        assert!((10..30).contains(&listed), "{listed}");
+        assert_eq!(check(&format!("{{{}}}", each(97, |index| format!(r#""{index}":1"#))), 100), 100);
+    }
+
+    #[test]
+    fn of_20_000_violations_as_many_are_listed_as_fit_and_none_is_lost_from_the_count() {
+        let keys = each(9_000, |index| format!(r#""k{index}":1"#));
+        assert!(check(&format!(r#"{{{keys},"form":"x","fields":{{"consent":"yes"}}}}"#), 9_000) >= 60);
+        let keys = each(400, |index| format!(r#""{}{index:03}":1"#, r"\u0000".repeat(125)));
+        assert!(check(&format!(r#"{{{keys},"form":"x","fields":{{"consent":"yes"}}}}"#), 400) >= 8);
+        let fields = each(21_898, |index| format!(r#""{index}":null"#));
+        assert_eq!(check(&format!(r#"{{"form":"smoke-test","fields":{{{fields}}}}}"#), 1), 1);
+    }
+
+    #[test]
+    fn no_more_are_left_out_than_have_to_be() {
+        let keys = |count: usize| each(count, |index| format!(r#""{}{index:03}":1"#, "x".repeat(125)));
+        let body = |count: usize| format!(r#"{{{},"form":"x","fields":{{"consent":"yes"}}}}"#, keys(count));
+        let most = (1..100).take_while(|count| check(&body(*count), *count) == *count).last().unwrap();
+        assert!(most > 20, "{most}");
+        assert!(check(&body(most + 1), most + 1) >= most - 1);
+    }
+}
