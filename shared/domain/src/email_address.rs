@@ -7,8 +7,7 @@ use std::str::FromStr;
 use idna::AsciiDenyList;
 use idna::uts46::{DnsLength, Hyphens, Uts46};
 
-/// The longest address, in bytes: RFC 5321 section 4.5.3.1.3 less its angle brackets.
-const MAX_ADDRESS_BYTES: usize = 254;
+use crate::limits::MAX_EMAIL_ADDRESS_BYTES;
 
 /// An address that mail can be sent to (contract, E-mail): an unquoted ASCII local part, and a domain of two or more
 /// labels, which may be international.
@@ -29,14 +28,14 @@ impl EmailAddress {
     /// When SES could not send to it.
     pub fn parse(sent: &str) -> Result<Self, InvalidEmailAddress> {
         // First, for what IDNA does to a longer domain takes too long.
-        if sent.len() > MAX_ADDRESS_BYTES {
+        if sent.len() > MAX_EMAIL_ADDRESS_BYTES {
             return Err(InvalidEmailAddress);
         }
         let (local, domain) = sent.split_once('@').ok_or(InvalidEmailAddress)?;
         let domain = ascii_domain(domain).ok_or(InvalidEmailAddress)?;
         let ascii = format!("{local}@{domain}");
         // The crate's grammar takes quoted and non-ASCII local parts, and does not know the length of a path: SES does.
-        let valid = ascii.len() <= MAX_ADDRESS_BYTES
+        let valid = ascii.len() <= MAX_EMAIL_ADDRESS_BYTES
             && local.is_ascii()
             && !local.starts_with('"')
             && email_address::EmailAddress::is_valid(&ascii);

@@ -3,15 +3,13 @@
 use std::fmt;
 
 use crate::blank::is_blank;
+use crate::credential::CredentialKind;
 use crate::email_address::EmailAddress;
 use crate::forms::FormRules;
 use crate::json::{Json, object_of, push_string};
-use crate::limits::{MAX_FIELD_NAME_BYTES, MAX_FIELDS_BYTES};
-use crate::redaction::{CredentialKind, Redacted, Redaction, redact, redact_value};
+use crate::limits::{MAX_FIELD_NAME_BYTES, MAX_FIELDS, MAX_FIELDS_BYTES};
+use crate::redaction::{Redacted, Redaction, redact, redact_value};
 use crate::violation::{Violation, ViolationCode, Violations};
-
-/// The most keys that `fields` may have (contract, `too_many_fields`).
-pub(crate) const MAX_FIELDS: usize = 60;
 
 /// The answers of a form: names and values in the order sent, each character and each digit kept.
 #[derive(Clone, PartialEq, Eq)]

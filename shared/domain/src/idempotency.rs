@@ -5,9 +5,8 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 
 use crate::json::{Json, object_of, push_string};
+use crate::limits::MAX_IDEMPOTENCY_KEY_CHARACTERS;
 
-/// The longest key, in characters (contract, `invalid_idempotency_key`).
-const MAX_KEY_CHARACTERS: usize = 255;
 /// What JavaScript makes of a variable without a key in it. Keys are global, so all visitors of such a page would share one.
 const PLACEHOLDERS: [&str; 6] = ["undefined", "null", "NaN", "true", "false", "[object Object]"];
 
@@ -50,7 +49,8 @@ impl IdempotencyKey {
         if let Some(placeholder) = PLACEHOLDERS.into_iter().find(|placeholder| *placeholder == key) {
             return Err(InvalidIdempotencyKey::Placeholder(placeholder));
         }
-        let valid = (1..=MAX_KEY_CHARACTERS).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
+        let valid = (1..=MAX_IDEMPOTENCY_KEY_CHARACTERS).contains(&key.len())
+            && key.bytes().all(|byte| byte.is_ascii_graphic());
         if valid { Ok(Self(key)) } else { Err(InvalidIdempotencyKey::Malformed) }
     }
 

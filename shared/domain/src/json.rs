@@ -7,12 +7,13 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
+use std::str::FromStr;
 
 use memchr::memchr2;
 use serde::de::IgnoredAny;
 
-/// The deepest nesting that is read, the outermost object or array being level 1 (contract, `malformed_json`).
-const MAX_NESTING_LEVELS: usize = 32;
+use crate::limits::MAX_NESTING_LEVELS;
+
 /// The deepest level whose members are kept: the document is level 1, its `fields` level 2.
 const KEPT_LEVELS: usize = 2;
 
@@ -102,6 +103,11 @@ impl<'a> Json<'a> {
     pub(crate) fn get(&self, key: &str) -> Option<&Self> {
         let Self::Object(members) = self else { return None };
         members.iter().find_map(|(name, value)| (name == key).then_some(value))
+    }
+
+    /// What a string stands for, if this is a string and stands for one.
+    pub(crate) fn parse_string<T: FromStr>(&self) -> Option<T> {
+        if let Self::String(text) = self { text.parse().ok() } else { None }
     }
 
     /// How many bytes the shortest JSON text of this value has: no white space, and only the escapes that JSON demands.

@@ -5,11 +5,13 @@
 
 mod blank;
 mod client;
+mod credential;
 mod email_address;
 mod enquiry;
 mod environment;
 mod fields;
 mod first_response;
+mod form;
 mod forms;
 mod idempotency;
 pub mod json;
@@ -25,17 +27,19 @@ mod violation;
 mod window;
 
 pub use client::Client;
+pub use credential::{CredentialKind, UnknownCredentialKind};
 pub use email_address::{EmailAddress, InvalidEmailAddress};
 pub use enquiry::{Enquiry, EnquiryId, InvalidEnquiryId, STATUS_NEW};
 pub use environment::{Environment, UnknownEnvironment};
 pub use fields::{Fields, UnreadableFields};
 pub use first_response::{FirstResponse, LONDON, Severity, UnknownSeverity, bank_holidays_ending};
+pub use form::{Dept, Form, InvalidForm, UnknownDept};
 pub use forms::FormRules;
 pub use idempotency::{Fingerprint, IdempotencyClaim, IdempotencyKey, InvalidIdempotencyKey};
 pub use notification::{Delivery, InvalidRetention, LeaseId, Retention};
 pub use pepper::{Pepper, PepperTooShort};
-pub use redaction::{CredentialKind, Redaction, UnknownCredentialKind};
+pub use redaction::Redaction;
 pub use request_id::{InvalidRequestId, RequestId};
-pub use submission::{Dept, Form, Invalid, InvalidForm, Submission, UnknownDept};
+pub use submission::{Invalid, Submission};
 pub use violation::{Violation, ViolationCode, Violations};
 pub use window::{Counted, Window};

@@ -2,14 +2,10 @@
 
 use std::fmt;
 
-use crate::fields::MAX_FIELDS;
-use crate::limits::{MAX_FIELD_NAME_BYTES, MAX_FIELDS_BYTES, MAX_FORM_BYTES};
+use crate::limits::{
+    MAX_FIELD_NAME_BYTES, MAX_FIELDS, MAX_FIELDS_BYTES, MAX_FORM_BYTES, MAX_LISTED_VIOLATIONS, MAX_PARAM_BYTES,
+};
 use crate::redaction::redact_beginning;
-
-/// The most violations that are listed (contract, Every response). More are only counted.
-const MAX_LISTED: usize = 100;
-/// The longest `param`, in bytes of UTF-8 (contract, Every response).
-const MAX_PARAM_BYTES: usize = 128;
 
 /// The contract's code for one thing that is wrong with a submission; all of them are answered with 422.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,7 +167,7 @@ impl Violation {
 impl Violations {
     /// Adds one, which is made only if it is listed.
     pub(crate) fn add(&mut self, violation: impl FnOnce() -> Violation) {
-        if self.listed.len() < MAX_LISTED {
+        if self.listed.len() < MAX_LISTED_VIOLATIONS {
             self.listed.push(violation());
         } else {
             self.unlisted += 1;

@@ -10,9 +10,7 @@ mod visible;
 use std::fmt;
 
 use askama::Template;
-use domain::{
-    CredentialKind, Dept, EmailAddress, Enquiry, EnquiryId, Environment, FormRules, LONDON, Redaction, Severity,
-};
+use domain::{CredentialKind, Dept, EmailAddress, Enquiry, EnquiryId, Environment, LONDON, Redaction, Severity};
 use jiff::Timestamp;
 
 use quoted::quoted;
@@ -85,7 +83,7 @@ impl Mail {
         let form = submission.form.registered_key();
         let subject = format!("{urgency}{department} enquiry {id} (form {form})");
         let reply_to = submission.fields.email();
-        let rules = FormRules::of(&submission.form);
+        let rules = submission.form.rules();
         let label = |name: &str| rules.and_then(|rules| rules.label(name));
         let content = Content {
             subject: &subject,

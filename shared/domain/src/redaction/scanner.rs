@@ -5,13 +5,15 @@
 //! `cargo bench --package domain` shows it. All that is cut out begins and ends at ASCII, or at a whole quotation mark or
 //! dash, so a place found in the bytes is a place between characters.
 
+mod bearer;
+mod jwt;
 mod keys;
 mod private_keys;
-mod tokens;
+mod search;
+mod shapes;
 mod values;
 
-use super::CredentialKind;
-use values::FieldOfSecret;
+use crate::credential::CredentialKind;
 
 /// What stands for a quotation mark, as it opens and as it closes; before each there may be backslashes.
 const QUOTES: [(&[u8], &[u8]); 9] = [
@@ -68,6 +70,14 @@ struct Ahead {
     trimmed: usize,
 }
 
+/// A field whose name makes its value a secret.
+#[derive(Clone, Copy)]
+struct FieldOfSecret {
+    kind: CredentialKind,
+    /// Whether the name is one of ours and the value one word: then it hardly is anything but the secret.
+    is_certain: bool,
+}
+
 /// The credentials of a text, from left to right.
 pub(super) struct Scanner<'a> {
     bytes: &'a [u8],
@@ -105,37 +115,6 @@ impl<'a> Scanner<'a> {
             quoted_names: [None; QUOTES.len()],
             next_of_class: [Ahead::default(); 4],
         }
-    }
-
-    /// The same for the value of the field `name`.
-    pub(super) fn of_value(name: &str, value: &'a str) -> Self {
-        Self { field: FieldOfSecret::of(name, value), ..Self::of(value) }
-    }
-
-    fn found_at(&mut self, at: usize) -> Option<Found> {
-        match self.bytes[at] {
-            b's' | b'S' | b'r' | b'R' | b'w' | b'W' => self.key(at).or_else(|| self.named_value(at)),
-            b'e' => self.jwt(at),
-            b'A' => self.access_key_id(at).or_else(|| self.named_value(at)),
-            b'a' | b'c' | b'C' => self.named_value(at),
-            b'b' => self.bearer_token(at).or_else(|| self.named_value(at)),
-            b'B' => self.bearer_token(at).or_else(|| self.named_value(at)).or_else(|| self.private_key(at)),
-            _ => None,
-        }
-        .or_else(|| self.secret_access_key(at))
-        .or_else(|| self.value_of_field(at))
-    }
-
-    /// What a secret's own shape says that it is, which is more than its place does.
-    fn by_shape(&mut self, start: usize, end: usize) -> Option<Found> {
-        let found = match self.bytes[start..end].first()? {
-            b's' | b'S' | b'r' | b'R' | b'w' | b'W' => self.key(start),
-            b'e' => self.jwt(start),
-            b'A' => self.access_key_id(start),
-            b'B' | b'-' => self.private_key(self.end_of(start, |byte| byte == b'-')),
-            _ => None,
-        }?;
-        Some(Found { end: found.end.max(end), ..found })
     }
 
     /// Whether what begins here is known to be no secret, and stays even where one would stand.
@@ -257,21 +236,6 @@ impl Ahead {
         }
         let (found, trimmed) = search();
         Self { from, found: Some(found), trimmed }
-    }
-}
-
-impl Iterator for Scanner<'_> {
-    type Item = Found;
-
-    fn next(&mut self) -> Option<Found> {
-        while self.at < self.bytes.len() {
-            if let Some(found) = self.found_at(self.at) {
-                (self.at, self.last_end) = (found.end, found.end);
-                return Some(found);
-            }
-            self.at = self.after_mark(self.at).unwrap_or(self.at + 1);
-        }
-        None
     }
 }
 

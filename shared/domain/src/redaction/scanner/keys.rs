@@ -1,7 +1,7 @@
 //! Keys whose own beginning gives them away.
 
 use super::{Found, Scanner, has_both_cases, has_letter_and_digit, is_any_base64, is_base64, is_base64_url};
-use crate::redaction::CredentialKind;
+use crate::credential::CredentialKind;
 
 /// The fewest characters that make a key of what follows its prefix. `sk_live_abc` is somebody's idea of a key.
 const KEY_CHARACTERS: usize = 3;

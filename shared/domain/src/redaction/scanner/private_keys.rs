@@ -1,7 +1,7 @@
 //! Private keys as text: PEM (RFC 7468), PGP (RFC 9580 section 6), OpenSSH, SSH2.
 
 use super::{Found, Scanner, is_base64};
-use crate::redaction::CredentialKind;
+use crate::credential::CredentialKind;
 
 /// A run of so much base64 is key material; a word is not.
 const MATERIAL_CHARACTERS: usize = 16;

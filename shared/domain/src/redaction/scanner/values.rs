@@ -1,7 +1,7 @@
 //! Values that their name makes a secret.
 
-use super::{Class, Found, Quote, Scanner};
-use crate::redaction::CredentialKind;
+use super::{Class, FieldOfSecret, Found, Quote, Scanner};
+use crate::credential::CredentialKind;
 
 /// The fewest letters and digits of a value that stands there as in an assignment, `client_secret=x7`.
 const VALUE_CHARACTERS: usize = 2;
@@ -33,14 +33,6 @@ const ESCAPED_ENDS: [&[u8]; 11] =
 /// What programs write where there is no value.
 const NOTHINGS: [&[u8]; 6] = [b"null", b"none", b"nil", b"undefined", b"true", b"false"];
 
-/// A field whose name makes its value a secret.
-#[derive(Clone, Copy)]
-pub(super) struct FieldOfSecret {
-    kind: CredentialKind,
-    /// Whether the name is one of ours and the value one word: then it hardly is anything but the secret.
-    is_certain: bool,
-}
-
 /// What stands between a name and its value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Separator {
@@ -61,7 +53,7 @@ struct Value {
 }
 
 impl FieldOfSecret {
-    pub(super) fn of(name: &str, value: &str) -> Option<Self> {
+    fn of(name: &str, value: &str) -> Option<Self> {
         let scanner = Scanner::of(name);
         let (at, kind, end) =
             (0..name.len()).find_map(|at| scanner.secret_name(at).map(|(kind, end)| (at, kind, end)))?;
@@ -76,7 +68,12 @@ impl FieldOfSecret {
     }
 }
 
-impl Scanner<'_> {
+impl<'a> Scanner<'a> {
+    /// The credentials of the value of the field `name`.
+    pub(in crate::redaction) fn of_value(name: &str, value: &'a str) -> Self {
+        Self { field: FieldOfSecret::of(name, value), ..Self::of(value) }
+    }
+
     /// What stands behind one of the names: `client_secret=…`, `"clientSecret": "…"`, `client secret: …`.
     pub(super) fn named_value(&mut self, at: usize) -> Option<Found> {
         let (kind, name_end) = self.secret_name(at)?;

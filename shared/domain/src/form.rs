@@ -1,0 +1,111 @@
+//! Which form was sent, and to which department.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::forms::FormRules;
+use crate::json::Json;
+use crate::limits::{MAX_FORM_BYTES, UNREGISTERED};
+use crate::redaction::redact;
+use crate::violation::{Violation, ViolationCode, Violations};
+
+/// The key of a form: 1 to 64 of `[a-z0-9_-]`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Form(String);
+
+/// The text is no form's key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no form key")]
+pub struct InvalidForm;
+
+/// The text is no department's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no department")]
+pub struct UnknownDept;
+
+/// The department that an enquiry asks for; without one it goes to the general inbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the departments' names say it")]
+pub enum Dept {
+    Support,
+    Payments,
+    Hardship,
+    Complaints,
+}
+
+impl Form {
+    /// What looks like a credential is no key: it would be stored and mailed (contract, Pasted credentials).
+    pub(crate) fn parse(sent: &Json<'_>, violations: &mut Violations) -> Option<Self> {
+        let form = sent.parse_string().filter(|form: &Self| redact(form.as_str()).is_none());
+        if form.is_none() {
+            violations.add(|| Violation::new(ViolationCode::InvalidForm, "form"));
+        }
+        form
+    }
+
+    /// The key as it was sent: for the record and the body of the mail, and nothing else, since a stranger may have chosen it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What the registry asks of this form; nothing if the registry does not have it.
+    #[must_use]
+    pub fn rules(&self) -> Option<&'static FormRules> {
+        FormRules::of(self.as_str())
+    }
+
+    /// The key for log lines, metrics, subjects and tags: `unregistered` unless the registry has it.
+    #[must_use]
+    pub fn registered_key(&self) -> &'static str {
+        self.rules().map_or(UNREGISTERED, |rules| rules.key)
+    }
+}
+
+impl Dept {
+    pub(crate) const ALL: [Self; 4] = [Self::Support, Self::Payments, Self::Hardship, Self::Complaints];
+
+    pub(crate) fn parse(sent: &Json<'_>, violations: &mut Violations) -> Option<Self> {
+        let dept = sent.parse_string();
+        if dept.is_none() {
+            violations.add(|| Violation::new(ViolationCode::InvalidDept, "dept"));
+        }
+        dept
+    }
+
+    /// The department as it stands on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Support => "support",
+            Self::Payments => "payments",
+            Self::Hardship => "hardship",
+            Self::Complaints => "complaints",
+        }
+    }
+}
+
+/// A stranger may have chosen it: it is never shown by accident.
+impl fmt::Debug for Form {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Form({})", self.registered_key())
+    }
+}
+
+impl FromStr for Form {
+    type Err = InvalidForm;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_slug = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
+        let valid = (1..=MAX_FORM_BYTES).contains(&text.len()) && text.bytes().all(is_slug);
+        if valid { Ok(Self(text.to_owned())) } else { Err(InvalidForm) }
+    }
+}
+
+impl FromStr for Dept {
+    type Err = UnknownDept;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|dept| dept.as_str() == text).ok_or(UnknownDept)
+    }
+}
