@@ -1,10 +1,12 @@
 //! The kinds of credentials that are recognised.
 
-use std::fmt;
-use std::str::FromStr;
+use strum::{Display, EnumString, IntoStaticStr, VariantNames};
+
+use crate::parse_error;
 
 /// What kind of credential was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case", parse_err_ty = UnknownCredentialKind, parse_err_fn = parse_error::unknown)]
 pub enum CredentialKind {
     /// A secret API key: `sk_live_…`, `sk_test_…`.
     SecretKey,
@@ -27,51 +29,14 @@ pub enum CredentialKind {
 }
 
 /// The text is no kind of credential.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, thiserror::Error)]
 #[error("no kind of credential")]
 pub struct UnknownCredentialKind;
 
 impl CredentialKind {
-    /// All of them.
-    pub const ALL: [Self; 9] = [
-        Self::SecretKey,
-        Self::RestrictedKey,
-        Self::WebhookSecret,
-        Self::BearerToken,
-        Self::Jwt,
-        Self::AwsAccessKey,
-        Self::PrivateKey,
-        Self::ClientSecret,
-        Self::AccessToken,
-    ];
-
     /// The word that stands in `[REDACTED:…]` and in the record.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::SecretKey => "secret_key",
-            Self::RestrictedKey => "restricted_key",
-            Self::WebhookSecret => "webhook_secret",
-            Self::BearerToken => "bearer_token",
-            Self::Jwt => "jwt",
-            Self::AwsAccessKey => "aws_access_key",
-            Self::PrivateKey => "private_key",
-            Self::ClientSecret => "client_secret",
-            Self::AccessToken => "access_token",
-        }
-    }
-}
-
-impl FromStr for CredentialKind {
-    type Err = UnknownCredentialKind;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or(UnknownCredentialKind)
-    }
-}
-
-impl fmt::Display for CredentialKind {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }

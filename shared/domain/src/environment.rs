@@ -1,9 +1,12 @@
 //! Which of the two worlds an enquiry belongs to.
 
-use std::str::FromStr;
+use strum::{EnumString, IntoStaticStr};
+
+use crate::parse_error;
 
 /// The environment that every response names in `meta.environment`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "lowercase", parse_err_ty = UnknownEnvironment, parse_err_fn = parse_error::unknown)]
 pub enum Environment {
     /// For trying things out; nobody's real enquiry.
     Sandbox,
@@ -12,29 +15,14 @@ pub enum Environment {
 }
 
 /// The text is neither `sandbox` nor `live`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, thiserror::Error)]
 #[error("expected sandbox or live")]
 pub struct UnknownEnvironment;
 
 impl Environment {
     /// The environment as it stands on the wire.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Sandbox => "sandbox",
-            Self::Live => "live",
-        }
-    }
-}
-
-impl FromStr for Environment {
-    type Err = UnknownEnvironment;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "sandbox" => Ok(Self::Sandbox),
-            "live" => Ok(Self::Live),
-            _ => Err(UnknownEnvironment),
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }

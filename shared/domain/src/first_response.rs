@@ -4,11 +4,13 @@
 //! page, response targets).
 
 use std::fmt;
-use std::str::FromStr;
 
 use jiff::civil::{Date, Weekday, date};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
+use strum::{EnumString, IntoStaticStr};
+
+use crate::parse_error;
 
 /// Where the departments are. Compiled in, since Lambda's image promises no time zone database.
 pub static LONDON: TimeZone = jiff::tz::get!("Europe/London");
@@ -19,7 +21,8 @@ const CLOSES_AT_HOUR: i8 = 18;
 const REFRESH_WITHIN_DAYS: i32 = 90;
 
 /// How severe a ticket is (the support page, response targets).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "lowercase", parse_err_ty = UnknownSeverity, parse_err_fn = parse_error::unknown)]
 pub enum Severity {
     /// Production is down for all traffic: one hour, around the clock.
     Sev1,
@@ -30,7 +33,7 @@ pub enum Severity {
 }
 
 /// The text is no severity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, thiserror::Error)]
 #[error("no severity")]
 pub struct UnknownSeverity;
 
@@ -44,16 +47,10 @@ pub struct FirstResponse {
 }
 
 impl Severity {
-    const ALL: [Self; 3] = [Self::Sev1, Self::Sev2, Self::Sev3];
-
     /// The severity as it stands on the wire.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Sev1 => "sev1",
-            Self::Sev2 => "sev2",
-            Self::Sev3 => "sev3",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// The severity as people write it.
@@ -114,14 +111,6 @@ fn london(day: Date, hour: i8) -> Result<Timestamp, jiff::Error> {
 fn is_business_day(day: Date) -> bool {
     let is_weekend = matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday);
     !is_weekend && BANK_HOLIDAYS.binary_search(&day).is_err()
-}
-
-impl FromStr for Severity {
-    type Err = UnknownSeverity;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|severity| severity.as_str() == text).ok_or(UnknownSeverity)
-    }
 }
 
 impl fmt::Display for Severity {

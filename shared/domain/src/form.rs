@@ -3,9 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
 use crate::forms::FormRules;
 use crate::json::Json;
 use crate::limits::{MAX_FORM_BYTES, UNREGISTERED};
+use crate::parse_error;
 use crate::redaction::redact;
 use crate::violation::{Violation, ViolationCode, Violations};
 
@@ -19,12 +22,13 @@ pub struct Form(String);
 pub struct InvalidForm;
 
 /// The text is no department's name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, thiserror::Error)]
 #[error("no department")]
 pub struct UnknownDept;
 
 /// The department that an enquiry asks for; without one it goes to the general inbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "lowercase", parse_err_ty = UnknownDept, parse_err_fn = parse_error::unknown)]
 #[expect(missing_docs, reason = "the departments' names say it")]
 pub enum Dept {
     Support,
@@ -63,8 +67,6 @@ impl Form {
 }
 
 impl Dept {
-    pub(crate) const ALL: [Self; 4] = [Self::Support, Self::Payments, Self::Hardship, Self::Complaints];
-
     pub(crate) fn parse(sent: &Json<'_>, violations: &mut Violations) -> Option<Self> {
         let dept = sent.parse_string();
         if dept.is_none() {
@@ -75,13 +77,8 @@ impl Dept {
 
     /// The department as it stands on the wire.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Support => "support",
-            Self::Payments => "payments",
-            Self::Hardship => "hardship",
-            Self::Complaints => "complaints",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -99,13 +96,5 @@ impl FromStr for Form {
         let is_slug = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
         let valid = (1..=MAX_FORM_BYTES).contains(&text.len()) && text.bytes().all(is_slug);
         if valid { Ok(Self(text.to_owned())) } else { Err(InvalidForm) }
-    }
-}
-
-impl FromStr for Dept {
-    type Err = UnknownDept;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|dept| dept.as_str() == text).ok_or(UnknownDept)
     }
 }

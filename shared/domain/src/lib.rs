@@ -17,6 +17,7 @@ mod idempotency;
 pub mod json;
 mod limits;
 pub mod notification;
+mod parse_error;
 mod pepper;
 mod random;
 mod redaction;

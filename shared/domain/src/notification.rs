@@ -1,10 +1,10 @@
 //! The rules of an enquiry's notification: how long a claim holds, when to try again, when to give up, and what may become of
 //! the mail.
 
-use std::fmt;
 use std::str::FromStr;
 
 use jiff::{SignedDuration, Timestamp};
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 use crate::random::random_text;
 
@@ -45,7 +45,8 @@ pub struct InvalidRetention;
 
 /// What SES says of a mail that it took (SES developer guide, event publishing). A later one in this order replaces an earlier
 /// one and never the other way round, for events arrive in any order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Display, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum Delivery {
     /// SES will try to deliver it.
     Accepted,
@@ -97,8 +98,7 @@ impl FromStr for Retention {
 
 impl Delivery {
     /// All of them, in their order.
-    pub const ALL: [Self; 6] =
-        [Self::Accepted, Self::SoftBounced, Self::Delivered, Self::Complained, Self::Bounced, Self::Rejected];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// Whether the department may well have the mail. Otherwise its enquiry is kept, whatever the retention.
     #[must_use]
@@ -108,21 +108,8 @@ impl Delivery {
 
     /// The word that the record holds.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::SoftBounced => "soft_bounced",
-            Self::Delivered => "delivered",
-            Self::Complained => "complained",
-            Self::Bounced => "bounced",
-            Self::Rejected => "rejected",
-        }
-    }
-}
-
-impl fmt::Display for Delivery {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

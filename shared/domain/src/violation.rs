@@ -2,13 +2,16 @@
 
 use std::fmt;
 
+use strum::{Display, IntoStaticStr, VariantArray};
+
 use crate::limits::{
     MAX_FIELD_NAME_BYTES, MAX_FIELDS, MAX_FIELDS_BYTES, MAX_FORM_BYTES, MAX_LISTED_VIOLATIONS, MAX_PARAM_BYTES,
 };
 use crate::redaction::redact_beginning;
 
 /// The contract's code for one thing that is wrong with a submission; all of them are answered with 422.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 #[expect(missing_docs, reason = "each is the contract's code of the same name, explained by its message")]
 pub enum ViolationCode {
     UnknownKey,
@@ -32,48 +35,12 @@ pub enum ViolationCode {
 
 impl ViolationCode {
     /// All of them, in the order of the contract.
-    pub const ALL: [Self; 17] = [
-        Self::UnknownKey,
-        Self::FormRequired,
-        Self::InvalidForm,
-        Self::InvalidDept,
-        Self::FieldsRequired,
-        Self::InvalidFields,
-        Self::TooManyFields,
-        Self::FieldsTooLarge,
-        Self::InvalidFieldName,
-        Self::InvalidFieldValue,
-        Self::InvalidEmail,
-        Self::ConsentRequired,
-        Self::FieldRequired,
-        Self::InvalidFieldChoice,
-        Self::InvalidFieldFormat,
-        Self::FieldTooLong,
-        Self::UnknownField,
-    ];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// The code as it stands on the wire.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::UnknownKey => "unknown_key",
-            Self::FormRequired => "form_required",
-            Self::InvalidForm => "invalid_form",
-            Self::InvalidDept => "invalid_dept",
-            Self::FieldsRequired => "fields_required",
-            Self::InvalidFields => "invalid_fields",
-            Self::TooManyFields => "too_many_fields",
-            Self::FieldsTooLarge => "fields_too_large",
-            Self::InvalidFieldName => "invalid_field_name",
-            Self::InvalidFieldValue => "invalid_field_value",
-            Self::InvalidEmail => "invalid_email",
-            Self::ConsentRequired => "consent_required",
-            Self::FieldRequired => "field_required",
-            Self::InvalidFieldChoice => "invalid_field_choice",
-            Self::InvalidFieldFormat => "invalid_field_format",
-            Self::FieldTooLong => "field_too_long",
-            Self::UnknownField => "unknown_field",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     fn message(self) -> String {
@@ -194,11 +161,5 @@ impl Violations {
 impl fmt::Debug for Violation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Violation({})", self.code)
-    }
-}
-
-impl fmt::Display for ViolationCode {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
     }
 }

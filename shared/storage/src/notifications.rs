@@ -268,7 +268,7 @@ impl Notifications {
             .set_retry_config(retries.map(|retries| retries.clone().with_max_attempts(MARK_ATTEMPTS)));
         let entry = timeline_entry("sent", now, [("ses_message_id", ses_message_id)]);
         let bad_news: Vec<_> =
-            Delivery::ALL.into_iter().filter(|news| expires_at.is_some() && !news.is_good()).collect();
+            Delivery::ALL.iter().copied().filter(|news| expires_at.is_some() && !news.is_good()).collect();
         let (condition, set) = match expires_at {
             Some(_) => (format!("{MARK_IF} AND {}", unless_said(&bad_news)), format!("{MARK_SET}{EXPIRES_SET}")),
             None => (MARK_IF.to_owned(), MARK_SET.to_owned()),
@@ -432,7 +432,7 @@ impl Notifications {
         sent_at: Timestamp,
         at: Timestamp,
     ) -> Result<DeliveryMoved, StorageError> {
-        let not_earlier: Vec<_> = Delivery::ALL.into_iter().filter(|other| *other >= delivery).collect();
+        let not_earlier: Vec<_> = Delivery::ALL.iter().copied().filter(|other| *other >= delivery).collect();
         let condition = format!("attribute_exists(id) AND {}", unless_said(&not_earlier));
         let entry = timeline_entry(delivery.as_str(), at, [("ses_message_id", ses_message_id)]);
         let expires_at = self.retention.expires_at(at).filter(|_| delivery.is_good());
@@ -595,8 +595,7 @@ fn naming(update: UpdateItemFluentBuilder, deliveries: &[Delivery]) -> UpdateIte
 
 /// What SES has said of the mail, if it is a word that we know.
 fn delivery_of(item: &Item) -> Option<Delivery> {
-    let known = text_of(item, "delivery");
-    Delivery::ALL.into_iter().find(|delivery| Some(delivery.as_str()) == known)
+    text_of(item, "delivery")?.parse().ok()
 }
 
 /// Spreads enquiries over the shards: the sum over an id's random characters is even to 0.2 %.

@@ -13,6 +13,8 @@ mod search;
 mod shapes;
 mod values;
 
+use strum::VariantNames;
+
 use crate::credential::CredentialKind;
 
 /// What stands for a quotation mark, as it opens and as it closes; before each there may be backslashes.
@@ -125,8 +127,8 @@ impl<'a> Scanner<'a> {
     /// Behind the mark of what was removed before, whose word for the kind is no name of a value.
     fn after_mark(&self, at: usize) -> Option<usize> {
         let kind = self.after_any(at, &[b"[REDACTED:"])?;
-        let kinds = CredentialKind::ALL.map(CredentialKind::as_str).map(str::as_bytes);
-        self.after_any(self.after_any(kind, &kinds)?, &[b"]"])
+        let kind_end = CredentialKind::VARIANTS.iter().find_map(|word| self.after_any(kind, &[word.as_bytes()]))?;
+        self.after_any(kind_end, &[b"]"])
     }
 
     /// Whether something may begin here: what stands before does not join it, or is the end of an escape.

@@ -1,4 +1,5 @@
 use proptest::prelude::*;
+use strum::VariantArray;
 
 use super::*;
 use crate::Fingerprint;
@@ -82,7 +83,7 @@ fn a_form_is_1_to_64_of_the_slug_characters() {
 
 #[test]
 fn a_dept_is_one_of_four_or_absent() {
-    for dept in Dept::ALL {
+    for &dept in Dept::VARIANTS {
         let sent = format!(r#"{{"form":"f","dept":"{}","fields":{{"consent":"yes"}}}}"#, dept.as_str());
         assert_eq!(parse(&sent).unwrap().dept, Some(dept));
     }
