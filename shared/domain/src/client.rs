@@ -1,11 +1,12 @@
 //! Who is counted.
 
-use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 /// A client of the rate limit: an IPv4 address, or the /64 that an IPv6 address lies in, since that is what one
 /// subscriber gets (contract, Rate limit).
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, derive_more::Debug, PartialEq, Eq, Hash)]
+// An address is personal data: it is never shown.
+#[debug("Client(…)")]
 pub struct Client(Option<IpAddr>);
 
 impl Client {
@@ -21,13 +22,6 @@ impl Client {
     /// The network as text, for hashing alone: it is personal data.
     pub(crate) fn to_network(&self) -> String {
         self.0.map_or_else(|| "unknown".into(), |network| network.to_string())
-    }
-}
-
-/// An address is personal data: it is never shown.
-impl fmt::Debug for Client {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Client(…)")
     }
 }
 

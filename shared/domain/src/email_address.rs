@@ -1,7 +1,6 @@
 //! Addresses that SES can send to.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::str::FromStr;
 
 use idna::AsciiDenyList;
@@ -11,7 +10,9 @@ use crate::limits::MAX_EMAIL_ADDRESS_BYTES;
 
 /// An address that mail can be sent to (contract, E-mail): an unquoted ASCII local part, and a domain of two or more
 /// labels, which may be international.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, derive_more::Debug, PartialEq, Eq)]
+// An address is personal data: it is never shown by accident.
+#[debug("EmailAddress(…)")]
 pub struct EmailAddress {
     ascii: String,
 }
@@ -65,13 +66,6 @@ fn ascii_domain(domain: &str) -> Option<Cow<'_, str>> {
     let (_, last_label) = ascii.rsplit_once('.')?;
     let all_digits = last_label.bytes().all(|byte| byte.is_ascii_digit());
     (!all_digits).then_some(ascii)
-}
-
-/// An address is personal data: it is never shown by accident.
-impl fmt::Debug for EmailAddress {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("EmailAddress(…)")
-    }
 }
 
 #[cfg(test)]

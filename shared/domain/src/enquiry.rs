@@ -1,6 +1,5 @@
 //! What was recorded.
 
-use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
@@ -21,7 +20,7 @@ const ID_ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const ID_PREFIX: &str = "enq_";
 
 /// The reference of an enquiry: `enq_` and 6 characters of Crockford base32.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, derive_more::Display, PartialEq, Eq)]
 pub struct EnquiryId(String);
 
 /// The text is no enquiry's id.
@@ -79,12 +78,6 @@ impl FromStr for EnquiryId {
         let random = text.strip_prefix(ID_PREFIX).ok_or(InvalidEnquiryId)?;
         let valid = random.len() == ID_RANDOM_CHARACTERS && random.bytes().all(|byte| ID_ALPHABET.contains(&byte));
         if valid { Ok(Self(text.to_owned())) } else { Err(InvalidEnquiryId) }
-    }
-}
-
-impl fmt::Display for EnquiryId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
     }
 }
 

@@ -1,11 +1,9 @@
 //! Which of the two worlds an enquiry belongs to.
 
-use strum::{EnumString, IntoStaticStr};
-
 use crate::parse_error;
 
 /// The environment that every response names in `meta.environment`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr)]
 #[strum(serialize_all = "lowercase", parse_err_ty = UnknownEnvironment, parse_err_fn = parse_error::unknown)]
 pub enum Environment {
     /// For trying things out; nobody's real enquiry.

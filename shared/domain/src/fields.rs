@@ -1,7 +1,5 @@
 //! The answers of a form, kept as they were sent.
 
-use std::fmt;
-
 use crate::blank::is_blank;
 use crate::credential::CredentialKind;
 use crate::email_address::EmailAddress;
@@ -12,7 +10,9 @@ use crate::redaction::{Redacted, Redaction, redact, redact_value};
 use crate::violation::{Violation, ViolationCode, Violations};
 
 /// The answers of a form: names and values in the order sent, each character and each digit kept.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, derive_more::Debug, PartialEq, Eq)]
+// What people wrote is never shown by accident.
+#[debug("Fields({} of them)", self.0.len())]
 pub struct Fields(Vec<(String, FieldValue)>);
 
 /// The text is not what [`Fields::to_json`] writes.
@@ -175,13 +175,6 @@ impl FieldValue {
             Self::Bool(true) => "true",
             Self::Bool(false) => "false",
         }
-    }
-}
-
-/// What people wrote is never shown by accident.
-impl fmt::Debug for Fields {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Fields({} of them)", self.0.len())
     }
 }
 

@@ -3,12 +3,9 @@
 //! Business hours are Monday to Friday, 09:00 to 18:00 in London, without the bank holidays of England and Wales (the support
 //! page, response targets).
 
-use std::fmt;
-
 use jiff::civil::{Date, Weekday, date};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
-use strum::{EnumString, IntoStaticStr};
 
 use crate::parse_error;
 
@@ -21,7 +18,8 @@ const CLOSES_AT_HOUR: i8 = 18;
 const REFRESH_WITHIN_DAYS: i32 = 90;
 
 /// How severe a ticket is (the support page, response targets).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[derive(Clone, Copy, Debug, derive_more::Display, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr)]
+#[display("{}", self.label())]
 #[strum(serialize_all = "lowercase", parse_err_ty = UnknownSeverity, parse_err_fn = parse_error::unknown)]
 pub enum Severity {
     /// Production is down for all traffic: one hour, around the clock.
@@ -111,12 +109,6 @@ fn london(day: Date, hour: i8) -> Result<Timestamp, jiff::Error> {
 fn is_business_day(day: Date) -> bool {
     let is_weekend = matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday);
     !is_weekend && BANK_HOLIDAYS.binary_search(&day).is_err()
-}
-
-impl fmt::Display for Severity {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.label())
-    }
 }
 
 include!(concat!(env!("OUT_DIR"), "/bank_holidays.rs"));

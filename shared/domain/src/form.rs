@@ -1,9 +1,6 @@
 //! Which form was sent, and to which department.
 
-use std::fmt;
 use std::str::FromStr;
-
-use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::forms::FormRules;
 use crate::json::Json;
@@ -13,7 +10,9 @@ use crate::redaction::redact;
 use crate::violation::{Violation, ViolationCode, Violations};
 
 /// The key of a form: 1 to 64 of `[a-z0-9_-]`.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, derive_more::Debug, PartialEq, Eq)]
+// A stranger may have chosen the key: it is never shown by accident.
+#[debug("Form({})", self.registered_key())]
 pub struct Form(String);
 
 /// The text is no form's key.
@@ -27,7 +26,7 @@ pub struct InvalidForm;
 pub struct UnknownDept;
 
 /// The department that an enquiry asks for; without one it goes to the general inbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "lowercase", parse_err_ty = UnknownDept, parse_err_fn = parse_error::unknown)]
 #[expect(missing_docs, reason = "the departments' names say it")]
 pub enum Dept {
@@ -79,13 +78,6 @@ impl Dept {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
-    }
-}
-
-/// A stranger may have chosen it: it is never shown by accident.
-impl fmt::Debug for Form {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Form({})", self.registered_key())
     }
 }
 

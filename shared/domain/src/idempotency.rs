@@ -1,7 +1,5 @@
 //! Retrying without doing it twice.
 
-use std::fmt;
-
 use sha2::{Digest, Sha256};
 
 use crate::json::{Json, object_of, push_string};
@@ -11,7 +9,9 @@ use crate::limits::MAX_IDEMPOTENCY_KEY_CHARACTERS;
 const PLACEHOLDERS: [&str; 6] = ["undefined", "null", "NaN", "true", "false", "[object Object]"];
 
 /// What a caller sends to say that two requests are one: 1 to 255 visible ASCII characters.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, derive_more::Debug, PartialEq, Eq)]
+// A caller may have put anything into a key: it is never shown.
+#[debug("IdempotencyKey(…)")]
 pub struct IdempotencyKey(String);
 
 /// Why a text is no idempotency key.
@@ -27,7 +27,9 @@ pub enum InvalidIdempotencyKey {
 
 /// What a submission says, in 32 bytes: equal for two submissions that differ in white space and key order alone. It can be told
 /// from a short submission by trying, so it is stored as an HMAC only.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, derive_more::Debug, PartialEq, Eq)]
+// A short submission could be guessed from it: it is never shown.
+#[debug("Fingerprint(…)")]
 pub struct Fingerprint([u8; 32]);
 
 /// A key, and the one submission that it is to stand for.
@@ -110,20 +112,6 @@ impl IdempotencyClaim {
     #[must_use]
     pub fn new(key: IdempotencyKey, sent: &Json<'_>) -> Self {
         Self { key, fingerprint: Fingerprint::of(sent) }
-    }
-}
-
-/// A short submission could be guessed from it: it is never shown.
-impl fmt::Debug for Fingerprint {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Fingerprint(…)")
-    }
-}
-
-/// A caller may have put anything into a key: it is never shown.
-impl fmt::Debug for IdempotencyKey {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("IdempotencyKey(…)")
     }
 }
 

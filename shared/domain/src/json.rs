@@ -69,16 +69,11 @@ pub enum Malformed {
 }
 
 /// A place in the body, both numbers from 1, the column in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, derive_more::Display, PartialEq, Eq)]
+#[display("line {line}, column {column}")]
 pub struct Position {
     line: usize,
     column: usize,
-}
-
-impl fmt::Display for Position {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "line {}, column {}", self.line, self.column)
-    }
 }
 
 impl<'a> Json<'a> {

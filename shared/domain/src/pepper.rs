@@ -1,6 +1,5 @@
 //! The secret that turns what must not be stored into keys that may be.
 
-use std::fmt;
 use std::str::FromStr;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -15,7 +14,8 @@ use crate::idempotency::{Fingerprint, IdempotencyKey};
 const MIN_PEPPER_BYTES: usize = 32;
 
 /// The secret under which idempotency keys and clients are hashed before they are stored.
-#[derive(Clone)]
+#[derive(Clone, derive_more::Debug)]
+#[debug("Pepper(…)")]
 pub struct Pepper(Hmac<Sha256>);
 
 /// The text is too short to be a pepper.
@@ -66,12 +66,6 @@ impl FromStr for Pepper {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text.len() < MIN_PEPPER_BYTES { Err(PepperTooShort) } else { Ok(Self(keyed(text.as_bytes()))) }
-    }
-}
-
-impl fmt::Debug for Pepper {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Pepper(…)")
     }
 }
 

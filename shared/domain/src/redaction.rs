@@ -7,13 +7,14 @@
 mod scanner;
 
 use std::borrow::Cow;
-use std::fmt;
 
 use crate::credential::CredentialKind;
 use scanner::{Scanner, could_be_torn};
 
 /// Which credentials one field held.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, derive_more::Debug, PartialEq, Eq)]
+// A param may hold what people wrote: it is never shown by accident.
+#[debug("Redaction({count} × {kind})")]
 pub struct Redaction {
     /// The path of the field, such as `fields.message`, itself without credentials. Holds text of the sender's: never log it.
     pub param: String,
@@ -34,13 +35,6 @@ impl Redaction {
             }
         }
         redactions
-    }
-}
-
-/// A param may hold what people wrote: it is never shown by accident.
-impl fmt::Debug for Redaction {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Redaction({} × {})", self.count, self.kind)
     }
 }
 

@@ -1,6 +1,5 @@
 //! The id of one call.
 
-use std::fmt;
 use std::str::FromStr;
 
 const PREFIX: &str = "req_";
@@ -8,7 +7,7 @@ const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 const RANDOM_CHARACTERS: usize = 12;
 
 /// `req_` and 12 random characters of `[0-9A-Za-z]`: what an engineer finds a call by (contract, Every response).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, derive_more::Display, PartialEq, Eq)]
 pub struct RequestId(String);
 
 /// The text is no call's id.
@@ -37,12 +36,6 @@ impl FromStr for RequestId {
         let random = text.strip_prefix(PREFIX).ok_or(InvalidRequestId)?;
         let valid = random.len() == RANDOM_CHARACTERS && random.bytes().all(|byte| ALPHABET.contains(&byte));
         if valid { Ok(Self(text.to_owned())) } else { Err(InvalidRequestId) }
-    }
-}
-
-impl fmt::Display for RequestId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
     }
 }
 

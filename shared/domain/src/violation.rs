@@ -1,16 +1,12 @@
 //! What can be wrong with a submission.
 
-use std::fmt;
-
-use strum::{Display, IntoStaticStr, VariantArray};
-
 use crate::limits::{
     MAX_FIELD_NAME_BYTES, MAX_FIELDS, MAX_FIELDS_BYTES, MAX_FORM_BYTES, MAX_LISTED_VIOLATIONS, MAX_PARAM_BYTES,
 };
 use crate::redaction::redact_beginning;
 
 /// The contract's code for one thing that is wrong with a submission; all of them are answered with 422.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, IntoStaticStr, VariantArray)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::Display, strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "snake_case")]
 #[expect(missing_docs, reason = "each is the contract's code of the same name, explained by its message")]
 pub enum ViolationCode {
@@ -35,7 +31,7 @@ pub enum ViolationCode {
 
 impl ViolationCode {
     /// All of them, in the order of the contract.
-    pub const ALL: &[Self] = Self::VARIANTS;
+    pub const ALL: &[Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// The code as it stands on the wire.
     #[must_use]
@@ -84,7 +80,9 @@ impl ViolationCode {
 }
 
 /// One thing that is wrong with a submission, and where.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, derive_more::Debug, PartialEq, Eq)]
+// Param and message may hold what people wrote: they are never shown by accident.
+#[debug("Violation({code})")]
 pub struct Violation {
     /// What is wrong.
     pub code: ViolationCode,
@@ -155,11 +153,5 @@ impl Violations {
     #[must_use]
     pub fn unlisted(&self) -> usize {
         self.unlisted
-    }
-}
-
-impl fmt::Debug for Violation {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Violation({})", self.code)
     }
 }
