@@ -7,8 +7,8 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use aws_types::SdkConfig;
-use domain::EnquiryId;
-use domain::notification::{later, random_share, retry_after, unconfirmed_for};
+use domain::notification::{retry_after, unconfirmed_for};
+use domain::{EnquiryId, jitter, saturating_add};
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use notify::{Batch, BatchAnswer, Mail, MailSender, Message, NotificationQueue, SendError};
@@ -116,14 +116,14 @@ impl State {
 
     async fn postpone(&self, claim: &Claim, why: Postponed, cause: &str) -> Report {
         let now = self.now();
-        let until = later(now, retry_after(claim.attempts(), random_share()));
+        let until = saturating_add(now, retry_after(claim.attempts(), jitter()));
         let written = self.notifications.postpone(claim, why, cause, until, now).await;
         Report::of_written(why.into(), claim, cause, written)
     }
 
     async fn hold(&self, claim: &Claim, cause: &str) -> Report {
         let now = self.now();
-        let until = later(now, unconfirmed_for(claim.attempts()));
+        let until = saturating_add(now, unconfirmed_for(claim.attempts()));
         let written = self.notifications.hold(claim, cause, until, now).await;
         Report::of_written(Outcome::Unconfirmed, claim, cause, written)
     }

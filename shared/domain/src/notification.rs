@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 use crate::random::random_text;
+use crate::time::saturating_add;
 
 const LEASE_ALPHABET: &[u8; 16] = b"0123456789abcdef";
 const LEASE_CHARACTERS: usize = 16;
@@ -80,7 +81,7 @@ impl Retention {
     /// When an enquiry expires whose mail was sent at `sent_at`, if it does.
     #[must_use]
     pub fn expires_at(self, sent_at: Timestamp) -> Option<Timestamp> {
-        self.0.map(|retention| later(sent_at, retention))
+        self.0.map(|retention| saturating_add(sent_at, retention))
     }
 }
 
@@ -113,26 +114,13 @@ impl Delivery {
     }
 }
 
-/// When it is so much later than `now`; the end of time at the latest.
-#[must_use]
-pub fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
-    now.saturating_add(by).unwrap_or(Timestamp::MAX)
-}
-
-/// A share from 0 to 1 by chance, so that those who wait at once do not all come back at once. Half, should the system have no
-/// randomness to give: then they come back less spread out, and nothing worse.
-#[must_use]
-pub fn random_share() -> f64 {
-    getrandom::u32().map_or(0.5, |random| f64::from(random) / f64::from(u32::MAX))
-}
-
-/// How long to wait after so many attempts: one minute, doubled each time, at most a quarter of an hour. `share`, from 0 to
+/// How long to wait after so many attempts: one minute, doubled each time, at most a quarter of an hour. `jitter`, from 0 to
 /// 1, takes away up to half of it, so that a backlog does not come back all at once.
 #[must_use]
-pub fn retry_after(attempts: u32, share: f64) -> SignedDuration {
+pub fn retry_after(attempts: u32, jitter: f64) -> SignedDuration {
     let doublings = attempts.saturating_sub(1).min(4);
     let longest = (FIRST_RETRY_AFTER * (1 << doublings)).min(RETRY_AFTER_AT_MOST);
-    longest.mul_f64(1.0 - share.clamp(0.0, 1.0) / 2.0)
+    longest.mul_f64(1.0 - jitter.clamp(0.0, 1.0) / 2.0)
 }
 
 /// How long to wait for SES's event after so many attempts, the last of which it may have taken: five minutes for each, at
@@ -156,13 +144,6 @@ mod tests {
     }
 
     #[test]
-    fn shares_by_chance_differ_and_none_is_more_than_all() {
-        let shares: Vec<_> = (0..100).map(|_| random_share()).collect();
-        assert!(shares.iter().all(|share| (0.0..=1.0).contains(share)), "{shares:?}");
-        assert!(shares.iter().any(|share| share.to_bits() != shares[0].to_bits()), "{shares:?}");
-    }
-
-    #[test]
     fn an_enquiry_is_kept_for_so_many_days_or_for_ever() {
         let expires_at = |days: &str| days.parse::<Retention>().unwrap().expires_at(Timestamp::UNIX_EPOCH);
         assert_eq!(Retention::default().expires_at(Timestamp::UNIX_EPOCH), None);
@@ -171,12 +152,6 @@ mod tests {
         for text in ["", "-1", "1.5", "36501", "six years"] {
             assert_eq!(text.parse::<Retention>(), Err(InvalidRetention), "{text}");
         }
-    }
-
-    #[test]
-    fn no_time_is_too_late() {
-        assert_eq!(later(Timestamp::UNIX_EPOCH, LEASE), Timestamp::from_second(60).unwrap());
-        assert_eq!(later(Timestamp::MAX, LEASE), Timestamp::MAX);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Ids that nobody can guess.
+//! Randomness from the system: ids that nobody can guess, and jitter.
 
 /// `prefix` and `count` characters of `alphabet`, each equally likely, from the system's random source.
 ///
@@ -18,4 +18,23 @@ pub(crate) fn random_text(prefix: &str, count: usize, alphabet: &[u8]) -> String
         text.extend(drawn.take(missing).map(|byte| char::from(alphabet[byte % alphabet.len()])));
     }
     text
+}
+
+/// A random number from 0 to 1, which spreads out the retries of callers that failed at the same time. It is 0.5 if the system has
+/// no randomness to give: the retries are then spread out less, and nothing worse happens.
+#[must_use]
+pub fn jitter() -> f64 {
+    getrandom::u32().map_or(0.5, |random| f64::from(random) / f64::from(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jitter_differs_and_is_from_0_to_1() {
+        let jitters: Vec<_> = (0..100).map(|_| jitter()).collect();
+        assert!(jitters.iter().all(|jitter| (0.0..=1.0).contains(jitter)), "{jitters:?}");
+        assert!(jitters.iter().any(|jitter| jitter.to_bits() != jitters[0].to_bits()), "{jitters:?}");
+    }
 }

@@ -10,8 +10,8 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
 use aws_types::SdkConfig;
-use domain::notification::{DUE_AFTER_ENQUEUE, later, random_share};
-use domain::{Enquiry, EnquiryId, FirstResponse, IdempotencyClaim, STATUS_NEW};
+use domain::notification::DUE_AFTER_ENQUEUE;
+use domain::{Enquiry, EnquiryId, FirstResponse, IdempotencyClaim, STATUS_NEW, jitter, saturating_add};
 
 use crate::attributes::{Item, redactions, text, text_of, time, timeline_entry};
 use crate::error::StorageError;
@@ -83,7 +83,7 @@ impl Enquiries {
                     if conflicts == MAX_CONFLICTS {
                         return Ok(Recorded::InProgress);
                     }
-                    tokio::time::sleep(CONFLICT_PAUSE.mul_f64(1.0 + random_share())).await;
+                    tokio::time::sleep(CONFLICT_PAUSE.mul_f64(1.0 + jitter())).await;
                 }
             }
         }
@@ -184,7 +184,7 @@ fn id_taken_by(item: Option<&Item>, id: &EnquiryId, enquiry: &Enquiry) -> Attemp
 /// The enquiry as an item. Its fields are one JSON text: a DynamoDB map loses their order, its numbers lose digits.
 fn to_item(id: &EnquiryId, enquiry: &Enquiry) -> Item {
     let submission = &enquiry.submission;
-    let due_at = later(enquiry.created_at, DUE_AFTER_ENQUEUE);
+    let due_at = saturating_add(enquiry.created_at, DUE_AFTER_ENQUEUE);
     let recorded = timeline_entry("recorded", enquiry.created_at, [("request_id", enquiry.request_id.as_str())]);
     let mut item = Item::from(
         [

@@ -13,8 +13,8 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, Select};
 use aws_types::SdkConfig;
-use domain::notification::{DUE_AFTER_REQUEUE, LEASE, later};
-use domain::{Delivery, Enquiry, EnquiryId, Fields, FirstResponse, LeaseId, Retention, Submission};
+use domain::notification::{DUE_AFTER_REQUEUE, LEASE};
+use domain::{Delivery, Enquiry, EnquiryId, Fields, FirstResponse, LeaseId, Retention, Submission, saturating_add};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
@@ -203,7 +203,7 @@ impl Notifications {
             .expression_attribute_values(":sending", text(SENDING))
             .expression_attribute_values(":now", time(now))
             .expression_attribute_values(":lease", text(lease.as_str()))
-            .expression_attribute_values(":until", time(later(now, LEASE)))
+            .expression_attribute_values(":until", time(saturating_add(now, LEASE)))
             .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
             .return_values(ReturnValue::AllNew)
             .send()
@@ -373,7 +373,7 @@ impl Notifications {
     /// # Errors
     /// When DynamoDB did not do it. It may have; then it comes due again.
     pub async fn move_due(&self, due: &Due, now: Timestamp) -> Result<Moved, StorageError> {
-        let until = timestamp_text(later(now, DUE_AFTER_REQUEUE));
+        let until = timestamp_text(saturating_add(now, DUE_AFTER_REQUEUE));
         let updated = self
             .client
             .update_item()
