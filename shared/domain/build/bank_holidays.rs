@@ -6,7 +6,7 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::value::Datetime;
 
-use crate::wrong::Wrong;
+use crate::build_error::BuildError;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -18,9 +18,9 @@ struct BankHolidays {
     days: Vec<Spanned<Datetime>>,
 }
 
-pub(crate) fn compile(text: &str) -> Result<String, Vec<Wrong>> {
-    let BankHolidays { days, .. } = toml::from_str(text).map_err(|error| vec![Wrong::of_toml(text, &error)])?;
-    let mut wrongs = Vec::new();
+pub(crate) fn compile(text: &str) -> Result<String, Vec<BuildError>> {
+    let BankHolidays { days, .. } = toml::from_str(text).map_err(|error| vec![BuildError::from_toml(text, &error)])?;
+    let mut errors = Vec::new();
     let mut rust = format!("pub(super) static BANK_HOLIDAYS: [Date; {}] = [\n", days.len());
     let mut before = None;
     for day in &days {
@@ -28,16 +28,16 @@ pub(crate) fn compile(text: &str) -> Result<String, Vec<Wrong>> {
             Datetime { date: Some(date), time: None, offset: None } => {
                 let now = (date.year, date.month, date.day);
                 if before.replace(now).is_some_and(|before| before >= now) {
-                    wrongs.push(Wrong::at(text, &day.span(), "the days must be in order, each once"));
+                    errors.push(BuildError::at(text, &day.span(), "the days must be in order, each once"));
                 }
                 let _ = writeln!(rust, "    date({}, {}, {}),", date.year, date.month, date.day);
             }
-            _ => wrongs.push(Wrong::at(text, &day.span(), "a day must be a date")),
+            _ => errors.push(BuildError::at(text, &day.span(), "a day must be a date")),
         }
     }
     if days.is_empty() {
-        wrongs.push(Wrong::at(text, &(0..0), "there are no bank holidays"));
+        errors.push(BuildError::at(text, &(0..0), "there are no bank holidays"));
     }
     rust += "];\n";
-    if wrongs.is_empty() { Ok(rust) } else { Err(wrongs) }
+    if errors.is_empty() { Ok(rust) } else { Err(errors) }
 }

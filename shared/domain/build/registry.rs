@@ -8,8 +8,8 @@ use regex_lite::Regex;
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::build_error::BuildError;
 use crate::limits::{MAX_FIELD_NAME_BYTES, MAX_FIELDS_BYTES, MAX_FORM_BYTES, UNREGISTERED};
-use crate::wrong::Wrong;
 
 const SEVERITIES: [&str; 3] = ["sev1", "sev2", "sev3"];
 
@@ -52,16 +52,16 @@ struct Field {
 }
 
 /// The registry as Rust, or everything that is wrong with it.
-pub(crate) fn compile(text: &str) -> Result<String, Vec<Wrong>> {
-    let registry: Registry = toml::from_str(text).map_err(|error| vec![Wrong::of_toml(text, &error)])?;
-    let mut check = Check { text, wrongs: Vec::new() };
+pub(crate) fn compile(text: &str) -> Result<String, Vec<BuildError>> {
+    let registry: Registry = toml::from_str(text).map_err(|error| vec![BuildError::from_toml(text, &error)])?;
+    let mut check = Check { text, errors: Vec::new() };
     check.registry(&registry);
-    if check.wrongs.is_empty() { Ok(rust_of(&registry)) } else { Err(check.wrongs) }
+    if check.errors.is_empty() { Ok(rust_of(&registry)) } else { Err(check.errors) }
 }
 
 struct Check<'a> {
     text: &'a str,
-    wrongs: Vec<Wrong>,
+    errors: Vec<BuildError>,
 }
 
 impl Check<'_> {
@@ -188,7 +188,7 @@ impl Check<'_> {
     }
 
     fn refuse<T>(&mut self, part: &Spanned<T>, reason: impl Into<String>) {
-        self.wrongs.push(Wrong::at(self.text, &part.span(), reason));
+        self.errors.push(BuildError::at(self.text, &part.span(), reason));
     }
 }
 

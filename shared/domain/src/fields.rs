@@ -133,15 +133,15 @@ impl Fields {
         let mut kinds = vec![Vec::new(); self.0.len()];
         for (index, kinds) in kinds.iter_mut().enumerate() {
             if let Some(found) = redact(&self.0[index].0) {
-                self.0[index].0 = self.unlike_any_name(found.text);
+                self.0[index].0 = self.unique_name(found.text);
                 *kinds = found.kinds;
             }
         }
         kinds
     }
 
-    /// The name, numbered if a field has it: two names may differ in nothing but what was removed.
-    fn unlike_any_name(&self, name: String) -> String {
+    /// The name, with a number if another field has it: two names may have differed only in what was removed.
+    fn unique_name(&self, name: String) -> String {
         let is_free = |candidate: &String| self.0.iter().all(|(taken, _)| taken != candidate);
         let mut numbered = (2..).map(|number| format!("{name} ({number})"));
         if is_free(&name) { name } else { numbered.find(is_free).unwrap_or_default() }

@@ -2,18 +2,18 @@
 
 #[path = "../build/bank_holidays.rs"]
 mod bank_holidays;
+#[path = "../build/build_error.rs"]
+mod build_error;
 #[path = "../src/limits.rs"]
 #[expect(dead_code, reason = "the registry needs only some of the limits")]
 mod limits;
 #[path = "../build/registry.rs"]
 mod registry;
-#[path = "../build/wrong.rs"]
-mod wrong;
 
-use wrong::Wrong;
+use build_error::BuildError;
 
-fn all(wrongs: Result<String, Vec<Wrong>>) -> Vec<String> {
-    wrongs.err().unwrap_or_default().iter().map(Wrong::to_string).collect()
+fn all(errors: Result<String, Vec<BuildError>>) -> Vec<String> {
+    errors.err().unwrap_or_default().iter().map(BuildError::to_string).collect()
 }
 
 #[track_caller]
