@@ -1,9 +1,9 @@
-//! What counts as no answer (contract, Blank is absent).
+//! Which answers are blank (contract, Blank is absent).
 
 use icu_properties::CodePointSetData;
 use icu_properties::props::DefaultIgnorableCodePoint;
 
-/// Whether a text is nothing but white space and invisible characters (Unicode, `White_Space` and
+/// Whether a text has only white space and invisible characters (Unicode, `White_Space` and
 /// `Default_Ignorable_Code_Point`), as an empty field of a web page is.
 pub(crate) fn is_blank(text: &str) -> bool {
     let invisible = CodePointSetData::new::<DefaultIgnorableCodePoint>();

@@ -1,16 +1,16 @@
-//! Who is counted.
+//! The client that the rate limit counts.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// A client of the rate limit: an IPv4 address, or the /64 that an IPv6 address lies in, since that is what one
-/// subscriber gets (contract, Rate limit).
+/// A client of the rate limit: an IPv4 address, or the /64 network of an IPv6 address, because one subscriber
+/// gets a whole /64 (contract, Rate limit).
 #[derive(Clone, derive_more::Debug, PartialEq, Eq, Hash)]
 // An address is personal data: it is never shown.
 #[debug("Client(…)")]
 pub struct Client(Option<IpAddr>);
 
 impl Client {
-    /// The client behind a source address as the gateway saw it. Whatever is no address shares one quota.
+    /// The client behind a source address as the gateway saw it. All texts that are not addresses share one quota.
     #[must_use]
     pub fn from_source_ip(text: &str) -> Self {
         Self(text.parse().ok().map(|address: IpAddr| match address.to_canonical() {
@@ -19,7 +19,7 @@ impl Client {
         }))
     }
 
-    /// The network as text, for hashing alone: it is personal data.
+    /// The network as text, only for hashing: it is personal data.
     pub(crate) fn to_network(&self) -> String {
         self.0.map_or_else(|| "unknown".into(), |network| network.to_string())
     }

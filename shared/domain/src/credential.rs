@@ -28,7 +28,7 @@ pub enum CredentialKind {
     AccessToken,
 }
 
-/// The text is no kind of credential.
+/// The text is not a kind of credential.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, thiserror::Error)]
 #[error("no kind of credential")]
 pub struct UnknownCredentialKind;

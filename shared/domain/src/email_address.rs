@@ -17,7 +17,7 @@ pub struct EmailAddress {
     ascii: String,
 }
 
-/// The text is no address that mail can be sent to.
+/// The text is not an address that mail can be sent to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no e-mail address that mail can be sent to")]
 pub struct InvalidEmailAddress;
@@ -26,7 +26,7 @@ impl EmailAddress {
     /// Takes an address as it was sent; nothing is trimmed.
     ///
     /// # Errors
-    /// When SES could not send to it.
+    /// When SES cannot send to it.
     pub fn parse(sent: &str) -> Result<Self, InvalidEmailAddress> {
         // First, for what IDNA does to a longer domain takes too long.
         if sent.len() > MAX_EMAIL_ADDRESS_BYTES {

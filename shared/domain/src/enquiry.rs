@@ -10,7 +10,7 @@ use crate::random::random_text;
 use crate::request_id::RequestId;
 use crate::submission::Submission;
 
-/// The status of an enquiry that was just recorded; it is the server's alone to set.
+/// The status of an enquiry that was just recorded; only the server sets it.
 pub const STATUS_NEW: &str = "new";
 
 /// How many random characters follow `enq_` (contract, `id`): 32^6, about a thousand million ids.
@@ -23,7 +23,7 @@ const ID_PREFIX: &str = "enq_";
 #[derive(Clone, Debug, derive_more::Display, PartialEq, Eq)]
 pub struct EnquiryId(String);
 
-/// The text is no enquiry's id.
+/// The text is not an enquiry's id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no enquiry id")]
 pub struct InvalidEnquiryId;
@@ -39,12 +39,12 @@ pub struct Enquiry {
     pub request_id: RequestId,
     /// Where it was recorded.
     pub environment: Environment,
-    /// By when its sender must have been answered, if its form is one whose sender waits for that.
+    /// When the first response is due, if the form has one.
     pub first_response: Option<FirstResponse>,
 }
 
 impl Enquiry {
-    /// A submission that was accepted just now, by the call `request_id`.
+    /// A submission that the call `request_id` has just accepted.
     #[must_use]
     pub fn received(
         submission: Submission,
@@ -58,7 +58,7 @@ impl Enquiry {
 }
 
 impl EnquiryId {
-    /// A new id from the system's random source. Not yet unique: the record is written only if no other has the id.
+    /// A new id from the system's random source. It may be taken: the record is written only if no other record has the id.
     #[must_use]
     pub fn random() -> Self {
         Self(random_text(ID_PREFIX, ID_RANDOM_CHARACTERS, ID_ALPHABET))

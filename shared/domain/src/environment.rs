@@ -1,4 +1,4 @@
-//! Which of the two worlds an enquiry belongs to.
+//! The environment that an enquiry belongs to.
 
 use crate::parse_error;
 
@@ -6,7 +6,7 @@ use crate::parse_error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr)]
 #[strum(serialize_all = "lowercase", parse_err_ty = UnknownEnvironment, parse_err_fn = parse_error::unknown)]
 pub enum Environment {
-    /// For trying things out; nobody's real enquiry.
+    /// For tests: no enquiry is real.
     Sandbox,
     /// Real people's enquiries.
     Live,

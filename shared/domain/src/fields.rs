@@ -32,8 +32,8 @@ enum FieldValue {
 }
 
 impl Fields {
-    /// Takes the members of the submission's `fields`, or adds everything that is wrong with them, in the order sent. That
-    /// something is absent is for the submission to say.
+    /// Takes the members of the submission's `fields`, or adds everything that is wrong with them, in the order sent.
+    /// The submission adds the violations for absent fields.
     pub(crate) fn parse(sent: &Json<'_>, form: Option<&FormRules>, violations: &mut Violations) -> Option<Self> {
         let Json::Object(members) = sent else {
             violations.add(|| Violation::new(ViolationCode::InvalidFields, "fields"));
@@ -72,7 +72,7 @@ impl Fields {
         Some(Self(fields))
     }
 
-    /// Whether `fields` as they were sent are over the contract's limit.
+    /// Whether `fields`, as sent, has more keys than the contract allows.
     pub(crate) fn are_too_many(sent: &Json<'_>) -> bool {
         matches!(sent, Json::Object(members) if members.len() > MAX_FIELDS)
     }
@@ -86,11 +86,11 @@ impl Fields {
         })
     }
 
-    /// Takes the fields of a record. The contract's rules have been applied already, as they were when it was written, and are
-    /// not applied again: whatever was accepted is mailed.
+    /// Takes the fields of a record. The contract's rules are not applied again: whatever was accepted must be mailed, even if
+    /// the rules have changed since.
     ///
     /// # Errors
-    /// When the text is no JSON object of strings, numbers and booleans.
+    /// When the text is not a JSON object of strings, numbers and booleans.
     pub fn from_json(stored: &str) -> Result<Self, UnreadableFields> {
         let Ok(Json::Object(members)) = Json::parse(stored.as_bytes()) else { return Err(UnreadableFields) };
         let fields = members.into_iter().map(|(name, value)| {
@@ -109,7 +109,7 @@ impl Fields {
         self.entries().find_map(|(candidate, text)| (candidate == name).then_some(text))
     }
 
-    /// Removes the credentials that somebody pasted into the fields, names included, and says what was removed.
+    /// Removes the credentials that somebody pasted into the fields, names included, and returns what was removed.
     pub(crate) fn redact(&mut self) -> Vec<Redaction> {
         // The values first: the name that was sent can be what makes one of them a secret.
         let in_values = self.redact_values();
@@ -118,7 +118,7 @@ impl Fields {
         self.0.iter().zip(kinds).flat_map(|((name, _), kinds)| Redaction::of_field(name, &kinds)).collect()
     }
 
-    /// Removes the credentials from the values, and gives what each held.
+    /// Removes the credentials from the values, and returns the kinds in each.
     fn redact_values(&mut self) -> Vec<Vec<CredentialKind>> {
         let redact_one = |(name, value): &mut (String, FieldValue)| {
             let Some(Redacted { text, kinds }) = redact_value(name, value.as_text()) else { return Vec::new() };
@@ -128,7 +128,7 @@ impl Fields {
         self.0.iter_mut().map(redact_one).collect()
     }
 
-    /// Removes the credentials from the names, and gives what each held.
+    /// Removes the credentials from the names, and returns the kinds in each.
     fn redact_names(&mut self) -> Vec<Vec<CredentialKind>> {
         let mut kinds = vec![Vec::new(); self.0.len()];
         for (index, kinds) in kinds.iter_mut().enumerate() {
@@ -147,7 +147,7 @@ impl Fields {
         if is_free(&name) { name } else { numbered.find(is_free).unwrap_or_default() }
     }
 
-    /// Where the enquirer wants to be answered, if the fields hold an address that mail can be sent to.
+    /// The sender's email address, if the fields have one that mail can be sent to.
     #[must_use]
     pub fn email(&self) -> Option<EmailAddress> {
         let (_, value) = self.0.iter().find(|(name, _)| name == "email")?;

@@ -1,4 +1,4 @@
-//! By when somebody must have answered a ticket.
+//! When the first response to a ticket is due.
 //!
 //! Business hours are Monday to Friday, 09:00 to 18:00 in London, without the bank holidays of England and Wales (the support
 //! page, response targets).
@@ -9,12 +9,12 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 
 use crate::parse_error;
 
-/// Where the departments are. Compiled in, since Lambda's image promises no time zone database.
+/// Where the departments are. Compiled in, because Lambda's image may have no time zone database.
 pub static LONDON: TimeZone = jiff::tz::get!("Europe/London");
 
 const OPENS_AT_HOUR: i8 = 9;
 const CLOSES_AT_HOUR: i8 = 18;
-/// How long before the last bank holiday that we know it is time to fetch the next ones.
+/// How many days before the last known bank holiday the next ones must be fetched.
 const REFRESH_WITHIN_DAYS: i32 = 90;
 
 /// How severe a ticket is (the support page, response targets).
@@ -30,17 +30,17 @@ pub enum Severity {
     Sev3,
 }
 
-/// The text is no severity.
+/// The text is not a severity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, thiserror::Error)]
 #[error("no severity")]
 pub struct UnknownSeverity;
 
-/// By when somebody must have answered.
+/// When the first response is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FirstResponse {
     /// How severe it is.
     pub severity: Severity,
-    /// The last moment that is in time.
+    /// The latest time that meets the target.
     pub due: Timestamp,
 }
 
@@ -63,8 +63,8 @@ impl Severity {
 }
 
 impl FirstResponse {
-    /// When the first response to something received at `received_at` is due. Beyond the bank holidays that we know, every
-    /// Monday to Friday counts as a business day, so that the answer is rather too early than too late.
+    /// When the first response to something received at `received_at` is due. After the last known bank holiday, every
+    /// Monday to Friday counts as a business day: the due time may then be too early, but never too late.
     #[must_use]
     pub fn of(severity: Severity, received_at: Timestamp) -> Self {
         let due = match severity {
@@ -77,8 +77,7 @@ impl FirstResponse {
     }
 }
 
-/// The last bank holiday that we know, if it is time to fetch the next ones (`make bank-holidays`): it is less than 90 days
-/// from now.
+/// The last known bank holiday, if it is less than 90 days away: then the next ones must be fetched (`make bank-holidays`).
 #[must_use]
 pub fn bank_holidays_ending(now: Timestamp) -> Option<Date> {
     let last = *BANK_HOLIDAYS.last()?;

@@ -15,12 +15,12 @@ use crate::violation::{Violation, ViolationCode, Violations};
 #[debug("Form({})", self.registered_key())]
 pub struct Form(String);
 
-/// The text is no form's key.
+/// The text is not a valid key of a form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no form key")]
 pub struct InvalidForm;
 
-/// The text is no department's name.
+/// The text is not a department's name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, thiserror::Error)]
 #[error("no department")]
 pub struct UnknownDept;
@@ -37,7 +37,7 @@ pub enum Dept {
 }
 
 impl Form {
-    /// What looks like a credential is no key: it would be stored and mailed (contract, Pasted credentials).
+    /// A key must not look like a credential, because it is stored and mailed (contract, Pasted credentials).
     pub(crate) fn parse(sent: &Json<'_>, violations: &mut Violations) -> Option<Self> {
         let form = sent.parse_string().filter(|form: &Self| redact(form.as_str()).is_none());
         if form.is_none() {
@@ -46,7 +46,7 @@ impl Form {
         form
     }
 
-    /// The key as it was sent: for the record and the body of the mail, and nothing else, since a stranger may have chosen it.
+    /// The key as it was sent: only for the record and the body of the mail, because a stranger may have chosen it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

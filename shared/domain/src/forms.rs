@@ -1,6 +1,6 @@
 //! The forms registry: what each form asks of its fields, beyond what the contract asks of every form.
 //!
-//! `forms.toml` says it; the build script checks that file and compiles it into the tables at the end of this one.
+//! The registry is `forms.toml`. The build script checks it and compiles it into the tables at the end of this file.
 
 use std::sync::OnceLock;
 
@@ -14,9 +14,9 @@ use crate::violation::{Violation, ViolationCode, Violations};
 #[derive(Debug)]
 pub struct FormRules {
     pub(crate) key: &'static str,
-    /// What the form is called where people read of it.
+    /// The form's name for people, as in mails.
     pub title: &'static str,
-    /// Whether the form has no other fields than these, and `consent`.
+    /// Whether the form takes only these fields and `consent`.
     closed: bool,
     first_response: Option<FirstResponseRule>,
     fields: &'static [FieldRules],
@@ -33,10 +33,10 @@ struct FirstResponseRule {
 #[derive(Debug)]
 struct FieldRules {
     name: &'static str,
-    /// What the field is called where people read its answer.
+    /// The field's name for people.
     label: &'static str,
     required: bool,
-    /// The values to choose from; any if there are none.
+    /// The values to choose from; if empty, any value is valid.
     choices: &'static [&'static str],
     /// What the whole value must look like.
     pattern: Option<Pattern>,
@@ -59,13 +59,13 @@ impl FormRules {
         FORMS.iter().find(|rules| rules.key == key)
     }
 
-    /// What a field is called where people read its answer.
+    /// The name for people of the field `name`; nothing if the registry does not have the field.
     #[must_use]
     pub fn label(&self, name: &str) -> Option<&'static str> {
         self.field(name).map(|field| field.label)
     }
 
-    /// Adds what is wrong with a field that is there; `value` is its text if the contract takes it as a value at all.
+    /// Adds the violations of a field that was sent; `value` is its text, or nothing if its type is not valid for a field.
     pub(crate) fn check(&self, name: &str, value: Option<&str>, violations: &mut Violations) {
         match (self.field(name), value) {
             (Some(field), Some(value)) => field.check(value, violations),
@@ -78,14 +78,14 @@ impl FormRules {
         }
     }
 
-    /// Adds which fields are absent and must not be, in the registry's order.
+    /// Adds a violation for each required field that is absent, in the registry's order.
     pub(crate) fn check_absent(&self, is_present: impl Fn(&str) -> bool, violations: &mut Violations) {
         for field in self.fields.iter().filter(|field| field.required && !is_present(field.name)) {
             violations.add(|| field.violation(ViolationCode::FieldRequired, ""));
         }
     }
 
-    /// How severe a submission of this form is, whose answers `text_of` tells; nothing if nobody waits for a first response.
+    /// How severe a submission of this form is; nothing if the form has no first response. `text_of` gives the answer in a field.
     pub(crate) fn severity<'a>(&self, text_of: impl Fn(&str) -> Option<&'a str>) -> Option<Severity> {
         let rule = self.first_response.as_ref()?;
         Some(text_of(rule.field).and_then(|text| text.trim().parse().ok()).unwrap_or(rule.default))
@@ -97,8 +97,8 @@ impl FormRules {
 }
 
 impl FieldRules {
-    /// A blank field is one without an answer, since web pages post those too; nor does an answer have the white space that stands
-    /// around it (contract, Blank is absent).
+    /// A blank field has no answer: web pages send those too. White space around an answer is not part of it (contract, Blank is
+    /// absent).
     fn check(&self, value: &str, violations: &mut Violations) {
         if is_blank(value) {
             if self.required {

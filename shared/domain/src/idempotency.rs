@@ -1,38 +1,38 @@
-//! Retrying without doing it twice.
+//! Idempotency keys: a retry does not record an enquiry twice.
 
 use sha2::{Digest, Sha256};
 
 use crate::json::{Json, object_of, push_string};
 use crate::limits::MAX_IDEMPOTENCY_KEY_CHARACTERS;
 
-/// What JavaScript makes of a variable without a key in it. Keys are global, so all visitors of such a page would share one.
+/// The texts that JavaScript sends for a variable without a key. Keys are global, so all visitors of such a page would share one.
 const PLACEHOLDERS: [&str; 6] = ["undefined", "null", "NaN", "true", "false", "[object Object]"];
 
-/// What a caller sends to say that two requests are one: 1 to 255 visible ASCII characters.
+/// The key that marks two requests as the same one: 1 to 255 visible ASCII characters.
 #[derive(Clone, derive_more::Debug, PartialEq, Eq)]
 // A caller may have put anything into a key: it is never shown.
 #[debug("IdempotencyKey(…)")]
 pub struct IdempotencyKey(String);
 
-/// Why a text is no idempotency key.
+/// Why a text is not a valid idempotency key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidIdempotencyKey {
     /// It is empty, too long, or not visible ASCII.
     #[error("malformed")]
     Malformed,
-    /// It is what a broken page sends where it has no key: this.
+    /// It is this placeholder, which a broken page sends when it has no key.
     #[error("the placeholder {0}")]
     Placeholder(&'static str),
 }
 
-/// What a submission says, in 32 bytes: equal for two submissions that differ in white space and key order alone. It can be told
-/// from a short submission by trying, so it is stored as an HMAC only.
+/// A hash of a submission: equal for two submissions that differ only in white space and key order. A short submission could be
+/// guessed from it, so only its HMAC is stored.
 #[derive(Clone, Copy, derive_more::Debug, PartialEq, Eq)]
 // A short submission could be guessed from it: it is never shown.
 #[debug("Fingerprint(…)")]
 pub struct Fingerprint([u8; 32]);
 
-/// A key, and the one submission that it is to stand for.
+/// A key, and the submission that it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyClaim {
     /// The key as the caller sent it.
@@ -77,8 +77,8 @@ fn unquoted(sent: &str) -> Option<String> {
 }
 
 impl Fingerprint {
-    /// The SHA-256 of the form, the department and the fields sorted by name, of a document that was found to be a submission. They
-    /// are taken as they were sent, before redaction, so that a release with other rules still recognises a retry.
+    /// The SHA-256 of the form, the department and the fields sorted by name, of a document that is a valid submission. They are
+    /// hashed as sent, before redaction, so that a release with other rules still recognises a retry.
     #[must_use]
     pub fn of(sent: &Json<'_>) -> Self {
         let text_of = |key| if let Some(Json::String(text)) = sent.get(key) { text.as_ref() } else { "" };
@@ -108,7 +108,7 @@ impl Fingerprint {
 }
 
 impl IdempotencyClaim {
-    /// Has `key` stand for the submission in `sent`.
+    /// Claims `key` for the submission in `sent`.
     #[must_use]
     pub fn new(key: IdempotencyKey, sent: &Json<'_>) -> Self {
         Self { key, fingerprint: Fingerprint::of(sent) }

@@ -32,17 +32,17 @@ pub enum Json<'a> {
     String(Cow<'a, str>),
     /// An object: its members in the order sent, no key twice.
     Object(Vec<(Cow<'a, str>, Json<'a>)>),
-    /// An array, or an object inside a field. Neither is an answer to anything, so what is in it is checked and not kept.
+    /// An array, or an object inside a field. Neither is a valid answer, so its content is checked but not kept.
     Nested {
-        /// How many bytes its shortest JSON text has.
+        /// The length of its shortest JSON text.
         compact_bytes: usize,
     },
 }
 
-/// Why a body is no JSON that we take (contract, `malformed_json`). Never quotes the body.
+/// Why a body is not valid JSON (contract, `malformed_json`). Never quotes the body.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
-    /// There is no text, or white space alone.
+    /// The body is empty, or has only white space.
     #[error("there is nothing in it")]
     Empty,
     /// The text starts with U+FEFF, which RFC 8259 section 8.1 forbids senders to add.
@@ -100,12 +100,12 @@ impl<'a> Json<'a> {
         members.iter().find_map(|(name, value)| (name == key).then_some(value))
     }
 
-    /// What a string stands for, if this is a string and stands for one.
+    /// The value that a string represents; nothing if this is not a string, or not a valid one.
     pub(crate) fn parse_string<T: FromStr>(&self) -> Option<T> {
         if let Self::String(text) = self { text.parse().ok() } else { None }
     }
 
-    /// How many bytes the shortest JSON text of this value has: no white space, and only the escapes that JSON demands.
+    /// The length in bytes of this value's shortest JSON text: no white space, and only the escapes that JSON requires.
     pub(crate) fn compact_bytes(&self) -> usize {
         match self {
             Self::Null | Self::Bool(true) => "null".len(),
@@ -121,14 +121,14 @@ impl<'a> Json<'a> {
     }
 }
 
-/// It may be all that somebody wrote: it is never shown by accident.
+/// It may be everything that somebody wrote: it is never shown by accident.
 impl fmt::Debug for Json<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Json(…)")
     }
 }
 
-/// The shortest JSON text of an object with these members, each a key and what `write` makes of its value.
+/// The shortest JSON text of an object with these members, each a key and a value that `write` appends.
 pub(crate) fn object_of<'m, Value: 'm>(
     members: impl IntoIterator<Item = (&'m str, Value)>,
     write: impl Fn(&mut String, Value),
@@ -168,7 +168,7 @@ fn string_bytes(value: &str) -> usize {
     "\"\"".len() + value.len() + value.bytes().map(escape_bytes).sum::<usize>()
 }
 
-/// How many bytes an array or an object has whose items have so many.
+/// The length in bytes of an array or an object, from the number and the total length of its items.
 fn container_bytes(items: usize, bytes: usize) -> usize {
     "[]".len() + bytes + items.saturating_sub(1)
 }
@@ -184,7 +184,7 @@ fn has_duplicate<Key: AsRef<str>>(keys: &[Key]) -> bool {
     !keys.iter().all(|key| seen.insert(key.as_ref()))
 }
 
-/// Reads a text whose grammar was checked before: what may stand at a place is known, and nothing is doubted again.
+/// Reads a text whose grammar was checked before, so it is not checked again.
 struct Reader<'a> {
     text: &'a str,
     at: usize,
@@ -261,7 +261,7 @@ impl<'a> Reader<'a> {
         Ok(key)
     }
 
-    /// Whether another item of an array or object begins here, behind the comma before it. Passes what closes the last one.
+    /// Whether another item of an array or object follows. Skips the comma before it, or the closing bracket.
     fn goes_on(&mut self, closing: u8) -> bool {
         self.skip_white_space();
         let next = self.text.as_bytes()[self.at];
@@ -272,7 +272,7 @@ impl<'a> Reader<'a> {
         next != closing
     }
 
-    /// A string, unescaped. What is wrong with it is said of the value that starts at `value_start`.
+    /// A string, unescaped. An error names the position `value_start`, where the value starts.
     fn string(&mut self, value_start: usize) -> Result<Cow<'a, str>, Malformed> {
         let (text, start) = (self.text, self.at);
         self.at += 1;

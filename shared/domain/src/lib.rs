@@ -1,6 +1,6 @@
 //! What an enquiry is and which one is valid.
 //!
-//! Everything here is a value: parsed once at the edge, passed on as a type that cannot be wrong. The crate does no I/O,
+//! Everything here is a value: parsed once at the edge, then passed on as a type that is always valid. The crate does no I/O,
 //! awaits nothing, and knows neither AWS nor HTTP nor the clock; `now` is always passed in.
 
 mod blank;

@@ -1,5 +1,5 @@
-//! The rules of an enquiry's notification: how long a claim holds, when to try again, when to give up, and what may become of
-//! the mail.
+//! The rules of an enquiry's notification: how long a claim holds, when to try again, when to give up, and what SES
+//! may say about the mail.
 
 use std::str::FromStr;
 
@@ -12,50 +12,50 @@ use crate::time::saturating_add;
 const LEASE_ALPHABET: &[u8; 16] = b"0123456789abcdef";
 const LEASE_CHARACTERS: usize = 16;
 
-/// How long a claim holds. Longer than the function that claims may run (30 s), so that no mail is ever sent under a lease
-/// that is over.
+/// How long a claim holds. Longer than the function that claims may run (30 s), so that no mail is sent under an expired
+/// lease.
 pub const LEASE: SignedDuration = SignedDuration::from_secs(60);
-/// When the sweeper takes what was put on the queue for lost: a mailer that works has long claimed it by then.
+/// How long after a notification was queued the sweeper treats it as lost. A working mailer claims it much sooner.
 pub const DUE_AFTER_ENQUEUE: SignedDuration = SignedDuration::from_secs(60);
-/// The same for what the sweeper put there itself, which may be a backlog that takes a while to work off.
+/// The same for a notification that the sweeper queued itself: it may be part of a backlog, which takes longer.
 pub const DUE_AFTER_REQUEUE: SignedDuration = SignedDuration::from_secs(120);
-/// What is still not mailed after this long is given up; an alarm says so.
+/// A notification that is still not sent after this time is given up, and an alarm is raised.
 pub const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(72);
 
 /// The wait after the first attempt; each further one doubles it.
 const FIRST_RETRY_AFTER: SignedDuration = SignedDuration::from_secs(60);
-/// No wait is longer.
+/// The longest wait.
 const RETRY_AFTER_AT_MOST: SignedDuration = SignedDuration::from_mins(15);
-/// The wait after an attempt whose outcome nobody knows, added once more each time: SES's own event, which says so if it took
-/// the mail, needs a while to get here.
+/// The wait after an attempt whose outcome is unknown, added once more each time. If SES accepted the mail, its own event says so,
+/// and that event takes a while to arrive.
 const UNCONFIRMED_FOR: SignedDuration = SignedDuration::from_mins(5);
 
-/// Who holds a claim. A claim whose answer was lost is recognised by it.
+/// Who holds a claim. It also identifies a claim whose response was lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeaseId(String);
 
-/// How long an enquiry is kept once its mail was sent; by default, for ever. What nobody may have read, since its mail is still to be
-/// sent, was given up, or came back, is kept in any case.
+/// How long an enquiry is kept after its mail was sent; by default, for ever. An enquiry that nobody may have read is always
+/// kept: its mail is not sent yet, was given up, or bounced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Retention(Option<SignedDuration>);
 
-/// The text is no number of days.
+/// The text is not a valid number of days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no number of days from 0, which keeps for ever, to 36500")]
 pub struct InvalidRetention;
 
-/// What SES says of a mail that it took (SES developer guide, event publishing). A later one in this order replaces an earlier
-/// one and never the other way round, for events arrive in any order.
+/// What SES says about a mail that it accepted (SES developer guide, event publishing). Events arrive in any order, so a later
+/// one in this order replaces an earlier one, and never the other way round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Display, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum Delivery {
     /// SES will try to deliver it.
     Accepted,
-    /// The inbox's server could not take it and SES has stopped trying; or an automatic reply, such as out of office, came back.
+    /// The inbox's server could not accept it and SES has stopped trying; or an automatic reply, such as out of office, came back.
     SoftBounced,
-    /// The inbox's server took it.
+    /// The inbox's server accepted it.
     Delivered,
-    /// Someone at the inbox called it spam.
+    /// Someone at the inbox marked it as spam.
     Complained,
     /// The inbox's server refused it for good.
     Bounced,
@@ -78,7 +78,7 @@ impl LeaseId {
 }
 
 impl Retention {
-    /// When an enquiry expires whose mail was sent at `sent_at`, if it does.
+    /// When an enquiry expires if its mail was sent at `sent_at`; nothing if it never expires.
     #[must_use]
     pub fn expires_at(self, sent_at: Timestamp) -> Option<Timestamp> {
         self.0.map(|retention| saturating_add(sent_at, retention))
@@ -101,7 +101,7 @@ impl Delivery {
     /// All of them, in their order.
     pub const ALL: &[Self] = Self::VARIANTS;
 
-    /// Whether the department may well have the mail. Otherwise its enquiry is kept, whatever the retention.
+    /// Whether the department probably has the mail. Otherwise the enquiry is kept, whatever the retention.
     #[must_use]
     pub const fn is_good(self) -> bool {
         matches!(self, Self::Accepted | Self::Delivered)
@@ -114,7 +114,7 @@ impl Delivery {
     }
 }
 
-/// How long to wait after so many attempts: one minute, doubled each time, at most a quarter of an hour. `jitter`, from 0 to
+/// How long to wait after this many attempts: one minute, doubled each time, at most a quarter of an hour. `jitter`, from 0 to
 /// 1, takes away up to half of it, so that a backlog does not come back all at once.
 #[must_use]
 pub fn retry_after(attempts: u32, jitter: f64) -> SignedDuration {
@@ -123,7 +123,7 @@ pub fn retry_after(attempts: u32, jitter: f64) -> SignedDuration {
     longest.mul_f64(1.0 - jitter.clamp(0.0, 1.0) / 2.0)
 }
 
-/// How long to wait for SES's event after so many attempts, the last of which it may have taken: five minutes for each, at
+/// How long to wait for SES's event after this many attempts, if SES may have accepted the last one: five minutes for each, at
 /// most a quarter of an hour. Always longer than a lease.
 #[must_use]
 pub fn unconfirmed_for(attempts: u32) -> SignedDuration {

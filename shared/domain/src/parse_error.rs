@@ -1,6 +1,6 @@
 //! The error of every enumeration that `strum` parses.
 
-/// Takes the text and keeps nothing of it: a stranger may have sent it.
+/// Ignores the text: a stranger may have sent it, so no error repeats it.
 pub(crate) fn unknown<Error: Default>(_text: &str) -> Error {
     Error::default()
 }

@@ -1,4 +1,4 @@
-//! The secret that turns what must not be stored into keys that may be.
+//! The secret for hashing values that must not be stored.
 
 use std::str::FromStr;
 
@@ -24,22 +24,22 @@ pub struct Pepper(Hmac<Sha256>);
 pub struct PepperTooShort;
 
 impl Pepper {
-    /// The key of an idempotency record: the hex HMAC of the route and the caller's key, so that one key on two routes is
-    /// two keys and none is stored in the clear.
+    /// The key of an idempotency record: the hex HMAC of the route and the caller's key, so that the same key on
+    /// two routes gives two records, and no key is stored in the clear.
     #[must_use]
     pub fn idempotency_record_key(&self, route: &str, key: &IdempotencyKey) -> String {
         to_hex(self.0.clone(), &[route, "\0", key.as_str()])
     }
 
-    /// What an idempotency record keeps of a submission: the hex HMAC of its fingerprint, since a short submission could be
-    /// guessed from a plain hash.
+    /// What an idempotency record stores about a submission: the hex HMAC of its fingerprint. A short submission could be guessed
+    /// from a plain hash.
     #[must_use]
     pub fn fingerprint_hmac(&self, fingerprint: Fingerprint) -> String {
         to_hex(self.0.clone(), &[&fingerprint.to_hex()])
     }
 
     /// The key under which a client's requests are counted on the day of `now`: the hex HMAC of the client under the
-    /// day's own key, so that counters of two days cannot be told to be of one client.
+    /// day's own key, so that nobody can link a client's counters of two days.
     #[must_use]
     pub fn client_key(&self, client: &Client, now: Timestamp) -> String {
         let day = now.to_zoned(TimeZone::UTC).date().to_string();

@@ -3,7 +3,7 @@
 /// `prefix` and `count` characters of `alphabet`, each equally likely, from the system's random source.
 ///
 /// # Panics
-/// When the system has no randomness to give, which on Linux cannot happen once it has booted.
+/// When the system has no randomness, which cannot happen on Linux after it has booted.
 pub(crate) fn random_text(prefix: &str, count: usize, alphabet: &[u8]) -> String {
     let mut text = String::with_capacity(prefix.len() + count);
     text.push_str(prefix);
@@ -21,7 +21,7 @@ pub(crate) fn random_text(prefix: &str, count: usize, alphabet: &[u8]) -> String
 }
 
 /// A random number from 0 to 1, which spreads out the retries of callers that failed at the same time. It is 0.5 if the system has
-/// no randomness to give: the retries are then spread out less, and nothing worse happens.
+/// no randomness: the retries are then spread out less.
 #[must_use]
 pub fn jitter() -> f64 {
     getrandom::u32().map_or(0.5, |random| f64::from(random) / f64::from(u32::MAX))

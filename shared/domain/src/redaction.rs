@@ -1,8 +1,8 @@
 //! Credentials that people paste into forms, and their removal (contract, Pasted credentials).
 //!
 //! A department must never be mailed a live key, so this runs over every text before it is stored, hashed, mailed or logged.
-//! What it takes for a credential is decided by shape alone, in one pass and in linear time: no pattern can be made to
-//! backtrack by what somebody sends. Where in doubt it removes: a lost word costs a question, a key that leaks costs more.
+//! A credential is recognised by its shape alone, in one pass and in linear time: no text can make a pattern backtrack. In
+//! doubt it is removed: a lost word costs a question, a leaked key costs more.
 
 mod scanner;
 
@@ -11,21 +11,21 @@ use std::borrow::Cow;
 use crate::credential::CredentialKind;
 use scanner::{Scanner, could_be_torn};
 
-/// Which credentials one field held.
+/// The credentials of one kind that were removed from a field.
 #[derive(Clone, derive_more::Debug, PartialEq, Eq)]
 // A param may hold what people wrote: it is never shown by accident.
 #[debug("Redaction({count} × {kind})")]
 pub struct Redaction {
-    /// The path of the field, such as `fields.message`, itself without credentials. Holds text of the sender's: never log it.
+    /// The path of the field, such as `fields.message`, itself without credentials. It may contain the sender's text: never log it.
     pub param: String,
-    /// What was found there.
+    /// The kind of credential.
     pub kind: CredentialKind,
-    /// How many of them.
+    /// How many were removed.
     pub count: u32,
 }
 
 impl Redaction {
-    /// What one field held, each kind once.
+    /// One redaction for each kind that a field held.
     pub(crate) fn of_field(name: &str, kinds: &[CredentialKind]) -> Vec<Self> {
         let mut redactions: Vec<Self> = Vec::new();
         for &kind in kinds {
@@ -50,13 +50,14 @@ pub(crate) fn redact(text: &str) -> Option<Redacted> {
     replaced(text, Scanner::of(text))
 }
 
-/// Removes the credentials from the value of the field `name`, which may be what makes it one: `client_secret` is.
+/// Removes the credentials from the value of the field `name`. The name itself can make the value a credential, such as
+/// `client_secret`.
 pub(crate) fn redact_value(name: &str, value: &str) -> Option<Redacted> {
     replaced(value, Scanner::of_value(name, value))
 }
 
-/// The beginning of a text that may be of any length, at most `max_bytes` of it before credentials are removed. What the cut may
-/// have torn goes as well, for nobody would recognise half a token.
+/// The first `max_bytes` of a text at most, without credentials. A token that the cut may have torn is removed too, because half a
+/// token is not recognised.
 pub(crate) fn redact_beginning(text: &str, max_bytes: usize) -> Cow<'_, str> {
     let mut beginning = &text[..text.floor_char_boundary(max_bytes)];
     if beginning.len() < text.len() {

@@ -6,17 +6,17 @@ const PREFIX: &str = "req_";
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const RANDOM_CHARACTERS: usize = 12;
 
-/// `req_` and 12 random characters of `[0-9A-Za-z]`: what an engineer finds a call by (contract, Every response).
+/// `req_` and 12 random characters of `[0-9A-Za-z]`: an engineer finds a call by it (contract, Every response).
 #[derive(Clone, Debug, derive_more::Display, PartialEq, Eq)]
 pub struct RequestId(String);
 
-/// The text is no call's id.
+/// The text is not a request id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no request id")]
 pub struct InvalidRequestId;
 
 impl RequestId {
-    /// A new id from the system's random source; an id that a caller sends is never taken over.
+    /// A new id from the system's random source; an id that a caller sends is never used.
     #[must_use]
     pub fn random() -> Self {
         Self(crate::random::random_text(PREFIX, RANDOM_CHARACTERS, ALPHABET))

@@ -1,4 +1,4 @@
-//! What was sent, once it is known to be valid.
+//! A valid submission.
 
 use crate::fields::Fields;
 use crate::first_response::Severity;
@@ -22,7 +22,7 @@ pub struct Submission {
     pub redactions: Vec<Redaction>,
 }
 
-/// Why a JSON document is no submission.
+/// Why a JSON document is not a valid submission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Invalid {
     /// It is not an object.
@@ -32,8 +32,8 @@ pub enum Invalid {
 }
 
 impl Submission {
-    /// Takes a document as a submission. `id` and `status` are the server's alone, and ignored; other keys that the contract does
-    /// not have are violations.
+    /// Takes a document as a submission. `id` and `status` are ignored, because only the server sets them. Any other key that
+    /// the contract does not have is a violation.
     ///
     /// # Errors
     /// Everything that is wrong with the document, at once.
@@ -74,14 +74,14 @@ impl Submission {
         }
     }
 
-    /// How severe it is, if its form is one whose sender waits for a first response.
+    /// How severe it is, if the form has a first response.
     #[must_use]
     pub fn severity(&self) -> Option<Severity> {
         self.form.rules()?.severity(|field| self.fields.text_of(field))
     }
 }
 
-/// Which fields are absent and must not be: consent, then the form's own (contract, Every response).
+/// Adds a violation for each required field that is absent: consent, then the form's own (contract, Every response).
 fn absent_fields(sent: Option<&Json<'_>>, rules: Option<&FormRules>, violations: &mut Violations) {
     let is_present = |name: &str| sent.is_some_and(|fields| fields.get(name).is_some());
     if !is_present("consent") {

@@ -1,9 +1,9 @@
-//! A top-level key that the contract does not have: content in the wrong place, which would be lost behind a 201.
+//! A top-level key that the contract does not have. It is a violation, because its content would be lost despite a 201.
 
 use crate::json::Json;
 use crate::violation::{Violation, ViolationCode};
 
-/// What people call the three keys, in lower case and without what joins words.
+/// Other names that people use for the three keys, in lower case and without separators.
 const MEANT: [(&str, &[&str]); 3] = [
     ("form", &["form", "forms", "formid", "formkey", "formname", "formslug", "formtype"]),
     (
@@ -39,7 +39,7 @@ const MEANT: [(&str, &[&str]); 3] = [
     ),
 ];
 
-/// The violation, whose message names what the sender most likely meant. `has_fields` says whether there is a key `fields`.
+/// The violation. Its message suggests the key that the sender most likely meant. `has_fields`: whether the key `fields` was sent.
 pub(crate) fn unknown_key(key: &str, value: &Json<'_>, has_fields: bool) -> Violation {
     let violation = Violation::of_key(ViolationCode::UnknownKey, "", key);
     let hint = match meant_by(&violation.param) {
@@ -71,7 +71,7 @@ fn is_idempotency_key(key: &str) -> bool {
     plain(key) == "idempotencykey"
 }
 
-/// `Form-Id`, `formId` and `form_id` are one name.
+/// The same text for `Form-Id`, `formId` and `form_id`.
 fn plain(key: &str) -> String {
     key.chars().filter(char::is_ascii_alphanumeric).map(|character| character.to_ascii_lowercase()).collect()
 }

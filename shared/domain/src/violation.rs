@@ -86,14 +86,14 @@ impl ViolationCode {
 pub struct Violation {
     /// What is wrong.
     pub code: ViolationCode,
-    /// The path of the key it is about, such as `fields.email`. Holds text of the sender's: never log it.
+    /// The path of the key it is about, such as `fields.email`. It may contain the sender's text: never log it.
     pub param: String,
     /// What to do about it, in words for a web developer.
     pub message: String,
 }
 
 /// Everything that is wrong with a submission, in the contract's order. Only the first 100 are listed: a body of 64 KiB can have
-/// twenty thousand, and nobody reads them.
+/// twenty thousand.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Violations {
     listed: Vec<Violation>,
@@ -101,25 +101,25 @@ pub struct Violations {
 }
 
 impl Violation {
-    /// One about a key of ours.
+    /// A violation about a key of the contract.
     pub(crate) fn new(code: ViolationCode, param: &str) -> Self {
         Self { code, param: param.to_owned(), message: code.message() }
     }
 
-    /// One about a key of the sender's, below `parent`, such as `fields.`. Its param shows no credential and no more than the
-    /// contract allows, and of a name that is too long the beginning.
+    /// A violation about a key that the sender chose, below `parent`, such as `fields.`. Its param has no credential in it, and
+    /// is cut to the length that the contract allows.
     pub(crate) fn of_key(code: ViolationCode, parent: &str, key: &str) -> Self {
         let mut param = format!("{parent}{}", redact_beginning(key, MAX_FIELD_NAME_BYTES));
         param.truncate(param.floor_char_boundary(MAX_PARAM_BYTES));
         Self { code, param, message: code.message() }
     }
 
-    /// One about a field.
+    /// A violation about a field.
     pub(crate) fn of_field(code: ViolationCode, name: &str) -> Self {
         Self::of_key(code, "fields.", name)
     }
 
-    /// The same with a message that goes on with `detail`, if there is more to say.
+    /// Appends `detail` to the message, unless it is empty.
     pub(crate) fn with_detail(mut self, detail: &str) -> Self {
         if !detail.is_empty() {
             self.message.push(' ');
@@ -130,7 +130,7 @@ impl Violation {
 }
 
 impl Violations {
-    /// Adds one, which is made only if it is listed.
+    /// Adds a violation. It is built only if it is listed.
     pub(crate) fn add(&mut self, violation: impl FnOnce() -> Violation) {
         if self.listed.len() < MAX_LISTED_VIOLATIONS {
             self.listed.push(violation());
@@ -149,7 +149,7 @@ impl Violations {
         &self.listed
     }
 
-    /// How many more there are.
+    /// How many violations there are beyond the listed ones.
     #[must_use]
     pub fn unlisted(&self) -> usize {
         self.unlisted

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 const MILLISECONDS_PER_SECOND: i64 = 1_000;
 
-/// One minute of the epoch, the unit in which a client's requests are counted.
+/// A minute since the epoch. A client's requests are counted for each window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Window {
     start_second: i64,
@@ -13,14 +13,14 @@ pub struct Window {
 /// What counting a request came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counted {
-    /// It is within its client's quota of this window.
+    /// The request is within its client's quota of this window.
     Within {
-        /// The count, from 1 to the limit.
+        /// The client's requests in this window, this one included, from 1 to the limit.
         hits: u32,
     },
     /// The client has used up its quota of this window.
     Over,
-    /// The counter's own key range is throttled, as by a flood; the next request may well be counted again.
+    /// The database throttles the counter, as in a flood of requests. The next request may be counted again.
     Throttled,
 }
 

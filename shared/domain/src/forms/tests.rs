@@ -6,7 +6,7 @@ use crate::{Invalid, Submission};
 #[track_caller]
 fn check(form: &str, fields: &str, expected: &[&str]) {
     let found = violations(&format!(r#"{{"form":"{form}","fields":{{{fields}}}}}"#));
-    let found: Vec<_> = found.iter().map(|wrong| format!("{} {}", wrong.code, wrong.param)).collect();
+    let found: Vec<_> = found.iter().map(|found| format!("{} {}", found.code, found.param)).collect();
     assert_eq!(found, expected, "{form}: {fields}");
 }
 
@@ -92,8 +92,8 @@ fn an_environment_is_sandbox_or_live_and_the_keys_prefix_tells_which() {
         check_ticket("environment", bad, Some("invalid_field_choice"));
     }
     check_ticket("environment", "\"\"", Some("field_required"));
-    let wrong = violations(r#"{"form":"developer-support","fields":{"consent":"yes"}}"#);
-    let message = &wrong.iter().find(|wrong| wrong.param == "fields.environment").unwrap().message;
+    let found = violations(r#"{"form":"developer-support","fields":{"consent":"yes"}}"#);
+    let message = &found.iter().find(|violation| violation.param == "fields.environment").unwrap().message;
     assert!(message.contains("pk_test_") && message.contains("pk_live_"), "{message}");
 }
 
@@ -221,8 +221,8 @@ fn a_closed_form_has_no_other_fields_but_consent() {
             "unknown_field fields.[REDACTED:secret_key]",
         ],
     );
-    let wrong = violations(r#"{"form":"smoke-test","fields":{"deployment":"abc","x":1,"consent":"yes"}}"#);
-    assert_eq!(wrong[0].message, "This form has no such field. It has: deployment, consent.");
+    let found = violations(r#"{"form":"smoke-test","fields":{"deployment":"abc","x":1,"consent":"yes"}}"#);
+    assert_eq!(found[0].message, "This form has no such field. It has: deployment, consent.");
 }
 
 #[test]
@@ -244,7 +244,7 @@ fn a_forms_violations_stand_among_the_others_what_is_absent_last() {
     let found = violations(r#"{"fields":{"severity":"sev9"},"form":"developer-support"}"#);
     assert_eq!(found[0].code, ViolationCode::InvalidFieldChoice, "the form may stand behind its fields");
     let found = violations(r#"{"form":"complaint"}"#);
-    let params: Vec<_> = found.iter().map(|wrong| wrong.param.as_str()).collect();
+    let params: Vec<_> = found.iter().map(|violation| violation.param.as_str()).collect();
     assert_eq!(params, ["fields", "fields.consent", "fields.message"]);
 }
 

@@ -18,7 +18,7 @@ fn print(sent: &str) -> Fingerprint {
 #[track_caller]
 fn check_violations(sent: &str, expected: &[&str]) {
     let Err(Invalid::Violations(violations)) = parse(sent) else { panic!("{sent} is a submission") };
-    let found: Vec<_> = violations.listed().iter().map(|wrong| format!("{} {}", wrong.code, wrong.param)).collect();
+    let found: Vec<_> = violations.listed().iter().map(|found| format!("{} {}", found.code, found.param)).collect();
     assert_eq!(found, expected, "{sent}");
 }
 
@@ -263,11 +263,11 @@ fn the_beginning_of_a_name_that_is_too_long_shows_no_credential() {
 fn nothing_of_the_senders_is_shown_for_debugging() {
     let text = "jordan@example.com";
     let sent = format!(r#"{{"form":"f","fields":{{"consent":"yes","email":"{text}","{text}":"{text}"}}}}"#);
-    let wrong = format!(r#"{{"form":"f","fields":{{"{text}":null}}}}"#);
+    let invalid = format!(r#"{{"form":"f","fields":{{"{text}":null}}}}"#);
     let shown = [
         format!("{:?}", Json::parse(sent.as_bytes())),
         format!("{:?}", parse(&sent)),
-        format!("{:?}", parse(&wrong)),
+        format!("{:?}", parse(&invalid)),
         format!("{:?}", crate::EmailAddress::parse(text)),
         format!("{:?}", crate::IdempotencyKey::parse(text)),
     ];
