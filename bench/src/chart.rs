@@ -2,8 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::figures::{Figure, Figures};
-use crate::report::{SHOWN, rounded};
+use crate::figures::{Figure, Figures, SHOWN, rounded};
 use crate::subject::{CREATE_ENQUIRY, PEERS};
 
 const WIDTH: f64 = 860.0;

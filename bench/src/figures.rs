@@ -42,6 +42,18 @@ pub(crate) enum Figure {
     WarmInstructions,
 }
 
+/// The figures in README's table and chart.
+pub(crate) const SHOWN: [Figure; 8] = [
+    Figure::Init,
+    Figure::First,
+    Figure::FirstAt128,
+    Figure::WarmAt5Ms,
+    Figure::WithKeyAt5Ms,
+    Figure::WarmCpuOf2000,
+    Figure::Rss,
+    Figure::Zip,
+];
+
 /// All figures of all subjects, by the subjects' names.
 #[derive(Default)]
 pub(crate) struct Figures(BTreeMap<(Figure, &'static str), Vec<f64>>);
@@ -125,6 +137,15 @@ impl Distribution {
 fn quantile(sorted: &[f64], share: f64) -> f64 {
     let index = (sorted.len() as f64 * share).ceil() as usize;
     sorted.get(index.saturating_sub(1)).copied().unwrap_or_default()
+}
+
+/// The value to two or three significant digits.
+pub(crate) fn rounded(value: f64) -> String {
+    match value {
+        10.0.. => format!("{value:.0}"),
+        1.0.. => format!("{value:.1}"),
+        _ => format!("{value:.2}"),
+    }
 }
 
 #[cfg(test)]

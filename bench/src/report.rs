@@ -12,24 +12,13 @@ use serde_json::{Value, json};
 
 use crate::chart;
 use crate::environment::since_epoch;
-use crate::figures::{Figure, Figures};
+use crate::figures::{Figures, SHOWN, rounded};
 use crate::load::{Flood, Load};
 use crate::subject::{CREATE_ENQUIRY, FLOORS, PEERS, title_of};
 
 /// Where a page's tables begin and end.
 const BEGINS: &str = "<!-- measured -->\n";
 const ENDS: &str = "<!-- /measured -->";
-/// What README shows.
-pub(crate) const SHOWN: [Figure; 8] = [
-    Figure::Init,
-    Figure::First,
-    Figure::FirstAt128,
-    Figure::WarmAt5Ms,
-    Figure::WithKeyAt5Ms,
-    Figure::WarmCpuOf2000,
-    Figure::Rss,
-    Figure::Zip,
-];
 
 /// All figures, a line for each subject: how much, how sure, and how many times the floor's and ours.
 pub(crate) fn table(figures: &Figures) -> String {
@@ -135,15 +124,6 @@ fn short_table(figures: &Figures) -> String {
         table.push('\n');
     }
     table
-}
-
-/// Two or three digits that count.
-pub(crate) fn rounded(value: f64) -> String {
-    match value {
-        10.0.. => format!("{value:.0}"),
-        1.0.. => format!("{value:.1}"),
-        _ => format!("{value:.2}"),
-    }
 }
 
 /// What a peer's runtime says that it is.
