@@ -9,6 +9,7 @@ mod mail;
 mod mail_event;
 mod queue;
 mod sender;
+mod timeouts;
 
 pub use inboxes::Inboxes;
 pub use mail::Mail;

@@ -8,11 +8,12 @@ use aws_sdk_sqs::config::Builder;
 use aws_sdk_sqs::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
 use aws_smithy_types::retry::RetryConfig;
-use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use domain::EnquiryId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::timeouts::timeouts_of;
 
 /// One attempt, and one more on a new connection: a pooled one may have died while the environment was frozen. Each has half
 /// of the budget, for a dead connection may just stay silent.
@@ -145,12 +146,6 @@ impl BatchAnswer {
     pub fn retry(&mut self, message: &Message) {
         self.batch_item_failures.push(BatchItemFailure { item_identifier: message.message_id.clone() });
     }
-}
-
-/// The timeouts of all clients, but with this much for an attempt, and for a call with all of its attempts.
-pub(crate) fn timeouts_of(sdk: &SdkConfig, attempt: Duration, call: Duration) -> TimeoutConfig {
-    let timeouts = sdk.timeout_config().cloned().unwrap_or_else(TimeoutConfig::disabled);
-    timeouts.into_builder().operation_attempt_timeout(attempt).operation_timeout(call).build()
 }
 
 fn body_of(id: &EnquiryId) -> Result<String, EnqueueError> {

@@ -14,7 +14,7 @@ use domain::{EmailAddress, Enquiry, EnquiryId, Environment};
 
 use crate::inboxes::Inboxes;
 use crate::mail::Mail;
-use crate::queue::timeouts_of;
+use crate::timeouts::timeouts_of;
 
 /// The tag by which SES's events lead back to the enquiry.
 pub(crate) const ENQUIRY_TAG: &str = "enquiry_id";
