@@ -17,6 +17,7 @@ use crate::attributes::{Item, redactions, text, text_of, time, timeline_entry};
 use crate::error::StorageError;
 use crate::idempotency::IdempotencyRecords;
 use crate::notifications::{PENDING, mail_due_shard};
+use crate::recorded::Recorded;
 
 const PUT: &str = "PutItem enquiries";
 const TRANSACTION: &str = "TransactWriteItems enquiries, idempotency";
@@ -34,19 +35,6 @@ pub struct Enquiries {
     client: DynamoDb,
     table: String,
     idempotency: IdempotencyRecords,
-}
-
-/// What became of an enquiry that was to be recorded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Recorded {
-    /// It is recorded now.
-    New(EnquiryId),
-    /// It was recorded before, under the same key.
-    Replayed(EnquiryId),
-    /// The key stands for another submission.
-    KeyReused,
-    /// The key is being written at this moment, and was so each time we tried.
-    InProgress,
 }
 
 /// What one attempt to write came to.

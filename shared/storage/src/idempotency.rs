@@ -5,8 +5,8 @@ use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckF
 use domain::{Enquiry, EnquiryId, IdempotencyClaim, Pepper};
 
 use crate::attributes::{Item, parsed, text, time};
-use crate::enquiries::Recorded;
 use crate::error::StorageError;
+use crate::recorded::Recorded;
 
 const OPERATION: &str = "TransactWriteItems idempotency";
 const PUT_IF: &str = "attribute_not_exists(#key) OR expires_at <= :now";

@@ -9,11 +9,13 @@ mod error;
 mod idempotency;
 mod notifications;
 mod rate_counters;
+mod recorded;
 
-pub use enquiries::{Enquiries, Recorded};
+pub use enquiries::Enquiries;
 pub use error::StorageError;
 pub use idempotency::IdempotencyRecords;
 pub use notifications::{
     Claim, Claimed, DeliveryMoved, Due, DueInShard, MAIL_DUE_SHARDS, Moved, Notifications, Postponed, Written,
 };
 pub use rate_counters::RateCounters;
+pub use recorded::Recorded;
