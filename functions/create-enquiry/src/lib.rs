@@ -65,7 +65,7 @@ pub async fn create_enquiry(state: &State, call: &Call) -> Result<Reply<NewEnqui
     log_submission(call, &submission);
     let claim = key.map(|key| IdempotencyClaim::new(key, &document));
     let enquiry = Enquiry::received(submission, call.now, call.request_id.clone(), call.environment);
-    match call.in_time(state.enquiries.record(&enquiry, claim.as_ref())).await? {
+    match call.in_time(state.enquiries.record(enquiry, EnquiryId::random, claim.as_ref())).await? {
         Recorded::New(id) => {
             let reply = recorded(call, "created", &id);
             Ok(Reply { follow_up: Some(NewEnquiry { id, request_id: call.request_id.clone() }), ..reply })

@@ -4,7 +4,7 @@ use aws_types::SdkConfig;
 use domain::{Delivery, Retention};
 use notify::MailEvent;
 use runtime::{VariableError, Variables};
-use storage::{DeliveryMoved, Notifications, StorageError};
+use storage::{Deliveries, DeliveryMoved, StorageError};
 
 /// The function's configuration; each field names its environment variable.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ pub struct Config {
 /// What lives as long as the environment: the table.
 #[derive(Debug)]
 pub struct State {
-    notifications: Notifications,
+    deliveries: Deliveries,
 }
 
 /// What became of an event.
@@ -41,8 +41,7 @@ pub enum Outcome {
 pub async fn record_mail_event(state: &State, event: &MailEvent) -> Result<Outcome, StorageError> {
     let Some(delivery) = event.delivery() else { return Ok(Outcome::Ignored) };
     let Some(id) = event.enquiry_id() else { return Ok(Outcome::Unknown) };
-    let recorded =
-        state.notifications.record_delivery(&id, delivery, event.ses_message_id(), event.sent_at(), event.at());
+    let recorded = state.deliveries.record(&id, delivery, event.ses_message_id(), event.sent_at(), event.at());
     let outcome = match recorded.await? {
         DeliveryMoved::Forward => Outcome::Moved,
         DeliveryMoved::Stale(known) => Outcome::Stale(known),
@@ -50,7 +49,7 @@ pub async fn record_mail_event(state: &State, event: &MailEvent) -> Result<Outco
     };
     // A server may take a mail and send it back later. What rings for that must not expire either.
     if was_delivered(Some(outcome)) && alarming(event, Some(outcome)).is_some() {
-        state.notifications.keep(&id).await?;
+        state.deliveries.keep(&id).await?;
     }
     Ok(outcome)
 }
@@ -72,7 +71,7 @@ impl State {
     /// The state that `config` describes, with the connections of `sdk`.
     #[must_use]
     pub fn new(config: Config, sdk: &SdkConfig) -> Self {
-        Self { notifications: Notifications::new(sdk, config.enquiries_table, config.retention) }
+        Self { deliveries: Deliveries::new(sdk, config.enquiries_table, config.retention) }
     }
 
     /// Handles one event, and writes one log line.

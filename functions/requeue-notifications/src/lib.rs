@@ -6,12 +6,12 @@ mod sweep;
 use std::time::Duration;
 
 use aws_types::SdkConfig;
+use domain::EnquiryId;
 use domain::notification::GIVE_UP_AFTER;
-use domain::{EnquiryId, Retention};
 use futures_util::stream::{StreamExt, iter};
 use jiff::{SignedDuration, Timestamp};
 use notify::{BATCH, NotificationQueue};
-use storage::{Due, DueInShard, MAIL_DUE_SHARDS, Moved, Notifications, StorageError, Written};
+use storage::{Due, DueInShard, DueNotifications, MAIL_DUE_SHARDS, Moved, StorageError, Written};
 use tokio::time::Instant;
 
 pub use config::Config;
@@ -29,14 +29,14 @@ const TOO_OLD: &str = "not sent for three days";
 /// What lives as long as the environment: the table and the queue.
 #[derive(Debug)]
 pub struct State {
-    notifications: Notifications,
+    due_notifications: DueNotifications,
     queue: NotificationQueue,
 }
 
 /// Sweeps all shards, each by itself.
 pub async fn requeue_notifications(state: &State, now: Timestamp) -> Sweep {
     let started = Instant::now();
-    let due = |shard| state.notifications.due(shard, now, TAKEN_PER_SHARD);
+    let due = |shard| state.due_notifications.in_shard(shard, now, TAKEN_PER_SHARD);
     let found = iter(0..MAIL_DUE_SHARDS).map(due).buffer_unordered(QUERIES_AT_ONCE);
     let sweeps = found.map(|found| state.sweep(found, started, now)).buffer_unordered(MAIL_DUE_SHARDS.into());
     let sweep: Sweep = sweeps.collect::<Vec<_>>().await.into_iter().sum();
@@ -49,8 +49,7 @@ impl State {
     #[must_use]
     pub fn new(config: Config, sdk: &SdkConfig) -> Self {
         Self {
-            // It gives up, and what is given up is kept.
-            notifications: Notifications::new(sdk, config.enquiries_table, Retention::default()),
+            due_notifications: DueNotifications::new(sdk, config.enquiries_table),
             queue: NotificationQueue::new(sdk, config.queue_url, config.enqueue_budget),
         }
     }
@@ -104,7 +103,9 @@ impl State {
         now: Timestamp,
         sweep: &mut Sweep,
     ) -> Result<Option<EnquiryId>, StorageError> {
-        let Moved::Later { pending_since, due } = self.notifications.move_due(due, now).await? else { return Ok(None) };
+        let Moved::Later { pending_since, due } = self.due_notifications.move_due(due, now).await? else {
+            return Ok(None);
+        };
         let age = pending_since.map_or(SignedDuration::ZERO, |since| since.duration_until(now));
         sweep.oldest_due_seconds = sweep.oldest_due_seconds.max(age.as_secs());
         if age < GIVE_UP_AFTER {
@@ -117,7 +118,7 @@ impl State {
     async fn give_up(&self, due: &Due, now: Timestamp, sweep: &mut Sweep) -> Result<(), StorageError> {
         // Before the record says so: rather two alarms than none.
         tracing::error!(event = "mail_failed", enquiry_id = due.id.as_str(), cause = TOO_OLD);
-        if self.notifications.give_up(due, TOO_OLD, now).await? == Written::Done {
+        if self.due_notifications.give_up(due, TOO_OLD, now).await? == Written::Done {
             sweep.given_up += 1;
         }
         Ok(())

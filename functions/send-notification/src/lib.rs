@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use aws_types::SdkConfig;
 use domain::notification::{retry_after, unconfirmed_for};
-use domain::{EnquiryId, jitter, saturating_add};
+use domain::{EnquiryId, LeaseId, jitter, saturating_add};
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use notify::{Batch, BatchAnswer, Mail, MailSender, Message, NotificationQueue, SendError};
-use storage::{Claim, Claimed, Notifications, Postponed, StorageError, Written};
+use storage::{Claim, Claimed, Claims, Postponed, StorageError, Written};
 use tokio::time::Instant;
 
 pub use config::Config;
@@ -21,7 +21,7 @@ pub use report::{Outcome, Report};
 /// What lives as long as the environment: the table, SES, and the queue for what is no notification.
 #[derive(Debug)]
 pub struct State {
-    notifications: Notifications,
+    claims: Claims,
     sender: MailSender,
     dead_letters: NotificationQueue,
     mark_budget: Duration,
@@ -38,18 +38,18 @@ pub async fn send_notification(
     id: &EnquiryId,
     queued_at: Option<Timestamp>,
 ) -> Result<Report, StorageError> {
-    let claim = match state.notifications.claim(id, queued_at, state.now()).await? {
-        Claimed::Mine(claim) => claim,
+    let claim = match state.claims.claim(id, LeaseId::random(), queued_at, state.now()).await? {
+        Claimed::Acquired(claim) => claim,
         Claimed::Leased => return Ok(Outcome::Leased.into()),
         Claimed::Sent => return Ok(Outcome::AlreadySent.into()),
         Claimed::Failed => return Ok(Outcome::AlreadyFailed.into()),
         Claimed::Unknown => return Ok(Outcome::Unknown.into()),
     };
-    match state.send(id, &claim).await {
+    match state.send(&claim).await {
         Ok(ses_message_id) => Ok(state.mark(&claim, ses_message_id).await),
         Err(SendError::NotNow(cause)) => Ok(state.postpone(&claim, Postponed::NotNow, &cause).await),
         Err(SendError::Unconfirmed(cause)) => Ok(state.hold(&claim, &cause).await),
-        Err(SendError::Refused(cause)) => Ok(state.refuse(&claim, &cause, id).await),
+        Err(SendError::Refused(cause)) => Ok(state.refuse(&claim, &cause).await),
     }
 }
 
@@ -59,7 +59,7 @@ impl State {
     pub fn new(config: Config, sdk: &SdkConfig, clock: fn() -> Timestamp) -> Self {
         Self {
             budget: config.budget(),
-            notifications: Notifications::new(sdk, config.enquiries_table, config.retention),
+            claims: Claims::new(sdk, config.enquiries_table, config.retention),
             sender: MailSender::new(sdk, config.sender, config.inboxes, config.configuration_set, config.send_budget),
             dead_letters: NotificationQueue::new(sdk, config.dead_letter_queue_url, config.claim_budget),
             mark_budget: config.mark_budget,
@@ -98,14 +98,14 @@ impl State {
     }
 
     /// The record and nothing else makes the mail. One that cannot be read, or rendered, may be by the next version of this.
-    async fn send(&self, id: &EnquiryId, claim: &Claim) -> Result<String, SendError> {
-        let enquiry = claim.enquiry().map_err(|error| SendError::NotNow(error.to_string()))?;
-        let mail = Mail::of(id, &enquiry).map_err(|error| SendError::NotNow(error.to_string()))?;
-        self.sender.send(id, &enquiry, &mail).await
+    async fn send(&self, claim: &Claim) -> Result<String, SendError> {
+        let record = claim.record().map_err(|error| SendError::NotNow(error.to_string()))?;
+        let mail = Mail::of(&record).map_err(|error| SendError::NotNow(error.to_string()))?;
+        self.sender.send(&record, &mail).await
     }
 
     async fn mark(&self, claim: &Claim, ses_message_id: String) -> Report {
-        let written = self.notifications.mark_sent(claim, &ses_message_id, self.now(), self.mark_budget).await;
+        let written = self.claims.mark_sent(claim, &ses_message_id, self.now(), self.mark_budget).await;
         let report = match written {
             Ok(Written::Done) => Report::of_claim(Outcome::Sent, claim),
             Ok(Written::Overtaken) => Report::of_claim(Outcome::Gone, claim),
@@ -117,22 +117,22 @@ impl State {
     async fn postpone(&self, claim: &Claim, why: Postponed, cause: &str) -> Report {
         let now = self.now();
         let until = saturating_add(now, retry_after(claim.attempts(), jitter()));
-        let written = self.notifications.postpone(claim, why, cause, until, now).await;
+        let written = self.claims.postpone(claim, why, cause, until, now).await;
         Report::of_written(why.into(), claim, cause, written)
     }
 
     async fn hold(&self, claim: &Claim, cause: &str) -> Report {
         let now = self.now();
         let until = saturating_add(now, unconfirmed_for(claim.attempts()));
-        let written = self.notifications.hold(claim, cause, until, now).await;
+        let written = self.claims.hold(claim, cause, until, now).await;
         Report::of_written(Outcome::Unconfirmed, claim, cause, written)
     }
 
     /// Rings once for each enquiry, and goes on trying: what SES rejects today it may take tomorrow, when somebody has looked.
-    async fn refuse(&self, claim: &Claim, cause: &str, id: &EnquiryId) -> Report {
+    async fn refuse(&self, claim: &Claim, cause: &str) -> Report {
         if !claim.was_refused() {
             // Before the record says so: rather two alarms than none.
-            tracing::error!(event = "mail_refused", enquiry_id = id.as_str(), cause);
+            tracing::error!(event = "mail_refused", enquiry_id = claim.id.as_str(), cause);
         }
         self.postpone(claim, Postponed::Refused, cause).await
     }

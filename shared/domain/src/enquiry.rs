@@ -43,6 +43,15 @@ pub struct Enquiry {
     pub first_response: Option<FirstResponse>,
 }
 
+/// An enquiry with its id, as it is stored and mailed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnquiryRecord {
+    /// Its reference.
+    pub id: EnquiryId,
+    /// What was accepted.
+    pub enquiry: Enquiry,
+}
+
 impl Enquiry {
     /// A submission that the call `request_id` has just accepted.
     #[must_use]

@@ -10,7 +10,7 @@ use aws_sdk_sesv2::operation::send_email::{SendEmailError, SendEmailOutput};
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message, MessageHeader, MessageTag};
 use aws_smithy_types::retry::RetryConfig;
 use aws_types::SdkConfig;
-use domain::{EmailAddress, Enquiry, EnquiryId, Environment};
+use domain::{EmailAddress, EnquiryId, EnquiryRecord, Environment};
 
 use crate::inboxes::Inboxes;
 use crate::mail::Mail;
@@ -20,6 +20,7 @@ use crate::timeouts::timeouts_of;
 pub(crate) const ENQUIRY_TAG: &str = "enquiry_id";
 const ENQUIRY_HEADER: &str = "X-Credicorp-Enquiry-Id";
 const CHARSET: &str = "UTF-8";
+
 /// Sends notifications to the departments' inboxes.
 #[derive(Clone, Debug)]
 pub struct MailSender {
@@ -68,11 +69,11 @@ impl MailSender {
     ///
     /// # Errors
     /// When SES did not say that it took it.
-    pub async fn send(&self, id: &EnquiryId, enquiry: &Enquiry, mail: &Mail) -> Result<String, SendError> {
+    pub async fn send(&self, record: &EnquiryRecord, mail: &Mail) -> Result<String, SendError> {
         let asking = async {
-            match self.send_with(id, enquiry, mail, mail.reply_to.as_ref()).await {
+            match self.send_with(record, mail, mail.reply_to.as_ref()).await {
                 Err(error) if mail.reply_to.is_some() && is_bad_request(&error) => {
-                    self.send_with(id, enquiry, mail, None).await
+                    self.send_with(record, mail, None).await
                 }
                 result => result,
             }
@@ -81,24 +82,23 @@ impl MailSender {
             Ok(Ok(sent)) => {
                 sent.message_id.ok_or_else(|| SendError::Unconfirmed("an answer without a message id".to_owned()))
             }
-            Ok(Err(error)) => Err(judged(&error)),
+            Ok(Err(error)) => Err(SendError::of(&error)),
             Err(_elapsed) => Err(SendError::Unconfirmed("timeout".to_owned())),
         }
     }
 
     async fn send_with(
         &self,
-        id: &EnquiryId,
-        enquiry: &Enquiry,
+        record: &EnquiryRecord,
         mail: &Mail,
         reply_to: Option<&EmailAddress>,
     ) -> Result<SendEmailOutput, SdkError<SendEmailError, HttpResponse>> {
-        let content = content_of(id, mail).map_err(SdkError::construction_failure)?;
-        let tags = tags_of(id, enquiry).map_err(SdkError::construction_failure)?;
-        let inboxes = self.inboxes.of(enquiry).map(|inbox| inbox.as_ascii().to_owned()).collect();
+        let content = content_of(&record.id, mail).map_err(SdkError::construction_failure)?;
+        let tags = tags_of(record).map_err(SdkError::construction_failure)?;
+        let inboxes = self.inboxes.of(&record.enquiry).map(|inbox| inbox.as_ascii().to_owned()).collect();
         self.client
             .send_email()
-            .from_email_address(self.sender_of(enquiry.environment))
+            .from_email_address(self.sender_of(record.enquiry.environment))
             .destination(Destination::builder().set_to_addresses(Some(inboxes)).build())
             .set_reply_to_addresses(reply_to.map(|address| vec![address.as_ascii().to_owned()]))
             .content(content)
@@ -118,6 +118,27 @@ impl MailSender {
     }
 }
 
+impl SendError {
+    /// No code of SES is final: the fault may pass or be corrected, and an enquiry must not be lost to a code that we do not know.
+    fn of(error: &SdkError<SendEmailError, HttpResponse>) -> Self {
+        match error {
+            SdkError::TimeoutError(_) => Self::Unconfirmed("timeout".to_owned()),
+            SdkError::DispatchFailure(failure) if failure.is_timeout() => Self::Unconfirmed("timeout".to_owned()),
+            SdkError::DispatchFailure(_) => Self::Unconfirmed("no connection".to_owned()),
+            SdkError::ResponseError(_) => Self::Unconfirmed("unreadable response".to_owned()),
+            SdkError::ServiceError(service) => {
+                let code = service.err().code().unwrap_or("no code").to_owned();
+                match service.err() {
+                    _ if service.raw().status().is_server_error() => Self::Unconfirmed(code),
+                    SendEmailError::MessageRejected(_) => Self::Refused(code),
+                    _ => Self::NotNow(code),
+                }
+            }
+            _ => Self::NotNow("the request could not be built".to_owned()),
+        }
+    }
+}
+
 fn content_of(id: &EnquiryId, mail: &Mail) -> Result<EmailContent, BuildError> {
     let content = |data: &str| Content::builder().data(data).charset(CHARSET).build();
     let body = Body::builder().text(content(&mail.text)?).html(content(&mail.html)?).build();
@@ -126,7 +147,7 @@ fn content_of(id: &EnquiryId, mail: &Mail) -> Result<EmailContent, BuildError> {
     Ok(EmailContent::builder().simple(message).build())
 }
 
-fn tags_of(id: &EnquiryId, enquiry: &Enquiry) -> Result<Vec<MessageTag>, BuildError> {
+fn tags_of(EnquiryRecord { id, enquiry }: &EnquiryRecord) -> Result<Vec<MessageTag>, BuildError> {
     let dept = enquiry.submission.dept.map(|dept| ("dept", dept.as_str()));
     [
         (ENQUIRY_TAG, id.as_str()),
@@ -141,24 +162,4 @@ fn tags_of(id: &EnquiryId, enquiry: &Enquiry) -> Result<Vec<MessageTag>, BuildEr
 
 fn is_bad_request(error: &SdkError<SendEmailError, HttpResponse>) -> bool {
     matches!(error.as_service_error(), Some(SendEmailError::BadRequestException(_)))
-}
-
-/// Nothing that SES says is final: it may pass or be put right, and a code or wording that we do not know is no reason to lose an
-/// enquiry.
-fn judged(error: &SdkError<SendEmailError, HttpResponse>) -> SendError {
-    match error {
-        SdkError::TimeoutError(_) => SendError::Unconfirmed("timeout".to_owned()),
-        SdkError::DispatchFailure(failure) if failure.is_timeout() => SendError::Unconfirmed("timeout".to_owned()),
-        SdkError::DispatchFailure(_) => SendError::Unconfirmed("no connection".to_owned()),
-        SdkError::ResponseError(_) => SendError::Unconfirmed("unreadable response".to_owned()),
-        SdkError::ServiceError(service) => {
-            let code = service.err().code().unwrap_or("no code").to_owned();
-            match service.err() {
-                _ if service.raw().status().is_server_error() => SendError::Unconfirmed(code),
-                SendEmailError::MessageRejected(_) => SendError::Refused(code),
-                _ => SendError::NotNow(code),
-            }
-        }
-        _ => SendError::NotNow("the request could not be built".to_owned()),
-    }
 }

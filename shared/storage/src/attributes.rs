@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::str::FromStr;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::Redaction;
 use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
 
@@ -41,40 +40,9 @@ pub(crate) fn parsed_if_there<T: FromStr>(
     item.contains_key(attribute).then(|| parsed(item, attribute, operation)).transpose()
 }
 
-/// Which credentials were removed, as a list of `{param, kind, count}`.
-pub(crate) fn redactions(redactions: &[Redaction]) -> AttributeValue {
-    let entry = |redaction: &Redaction| {
-        let count = AttributeValue::N(redaction.count.to_string());
-        [("param", text(&redaction.param)), ("kind", text(redaction.kind.as_str())), ("count", count)]
-            .map(|(name, value)| (name.to_owned(), value))
-    };
-    AttributeValue::L(redactions.iter().map(|redaction| AttributeValue::M(Item::from(entry(redaction)))).collect())
-}
-
-/// The same read back. An entry that says something unheard of is left out: a remark must not keep a mail from a department.
-pub(crate) fn redactions_of(item: &Item) -> Vec<Redaction> {
-    let entries = item.get("redactions").and_then(|entries| entries.as_l().ok());
-    let parse = |entry: &AttributeValue| {
-        let entry = entry.as_m().ok()?;
-        Some(Redaction {
-            param: text_of(entry, "param")?.to_owned(),
-            kind: text_of(entry, "kind")?.parse().ok()?,
-            count: entry.get("count")?.as_n().ok()?.parse().ok()?,
-        })
-    };
-    entries.into_iter().flatten().filter_map(parse).collect()
-}
-
 /// RFC 3339 in UTC with milliseconds, which sorts as text.
 pub(crate) fn timestamp_text(time: Timestamp) -> String {
     DateTimePrinter::new().precision(Some(3)).timestamp_to_string(&time)
-}
-
-/// One line of an enquiry's timeline: what happened, when, and what else is to be said.
-pub(crate) fn timeline_entry<const N: usize>(event: &str, at: Timestamp, details: [(&str, &str); N]) -> AttributeValue {
-    let entry = [("event", text(event)), ("at", time(at))].into_iter();
-    let details = details.into_iter().map(|(name, value)| (name, text(value)));
-    AttributeValue::M(entry.chain(details).map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure};
-use domain::{Enquiry, EnquiryId, IdempotencyClaim, Pepper};
+use domain::{Enquiry, EnquiryId, EnquiryRecord, IdempotencyClaim, Pepper};
 
 use crate::attributes::{Item, parsed, text, time};
 use crate::error::StorageError;
@@ -29,7 +29,8 @@ impl IdempotencyRecords {
     }
 
     /// The half of the transaction that claims the key for an enquiry.
-    pub(crate) fn put(&self, claim: &IdempotencyClaim, id: &EnquiryId, enquiry: &Enquiry) -> Result<Put, BuildError> {
+    pub(crate) fn put(&self, claim: &IdempotencyClaim, record: &EnquiryRecord) -> Result<Put, BuildError> {
+        let EnquiryRecord { id, enquiry } = record;
         let now = enquiry.created_at.as_second();
         Put::builder()
             .table_name(&self.table)

@@ -1,12 +1,14 @@
-//! The three tables, a file each: enquiries, idempotency records and rate counters.
+//! The three tables, a file each: enquiries, idempotency records and rate counters; and the enquiries' notifications.
 //!
-//! The only user of the DynamoDB SDK. What the product expects to happen (a replay, a refusal) is a value; an error is a
-//! table that did not answer or answered what cannot be. Nothing here knows of HTTP, the queue or mail.
+//! The only user of the DynamoDB SDK. An expected result (a replay, a refusal) is a value; an error is a table that did not
+//! answer, or whose answer cannot be read. Random ids and the time are passed in. Nothing here knows HTTP, the queue or mail.
 
 mod attributes;
 mod enquiries;
+mod enquiry_item;
 mod error;
 mod idempotency;
+mod notification_item;
 mod notifications;
 mod rate_counters;
 mod recorded;
@@ -14,8 +16,9 @@ mod recorded;
 pub use enquiries::Enquiries;
 pub use error::StorageError;
 pub use idempotency::IdempotencyRecords;
+pub use notification_item::MAIL_DUE_SHARDS;
 pub use notifications::{
-    Claim, Claimed, DeliveryMoved, Due, DueInShard, MAIL_DUE_SHARDS, Moved, Notifications, Postponed, Written,
+    Claim, Claimed, Claims, Deliveries, DeliveryMoved, Due, DueInShard, DueNotifications, Moved, Postponed, Written,
 };
 pub use rate_counters::RateCounters;
 pub use recorded::Recorded;

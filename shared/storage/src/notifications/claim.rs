@@ -1,0 +1,295 @@
+//! The right to mail an enquiry, for the mailer: taken, used and given back.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::config::Builder;
+use aws_sdk_dynamodb::config::retry::{RetryPartition, TokenBucket};
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use aws_types::SdkConfig;
+use domain::notification::LEASE;
+use domain::{Delivery, EnquiryId, EnquiryRecord, LeaseId, Retention, saturating_add};
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::table::{
+    EXPIRES_SET, SETTLED_REMOVE, Table, Written, if_delivery_not_in, updated_or_old, with_deliveries, with_expiry,
+};
+use crate::attributes::{Item, text, text_of, time, timestamp_text};
+use crate::enquiry_item::{enquiry_of, request_id_of};
+use crate::error::StorageError;
+use crate::notification_item::{FAILED, PENDING, SENDING, SENT, delivery_of, has_event, state_of, timeline_entry};
+
+const CLAIM: &str = "UpdateItem enquiries (claim)";
+/// Whatever its state, nobody mails it before its lease is over: a copy of its message must not end a wait early.
+const CLAIM_IF: &str = "mail_state IN (:pending, :sending) AND \
+    (attribute_not_exists(mail_lease_until) OR mail_lease_until <= :now)";
+/// An enquiry that is still to be mailed does not expire, even if it was expiring before an operator made it due again.
+const CLAIM_UPDATE: &str = "SET mail_state = :sending, mail_lease_id = :lease, mail_lease_until = :until, \
+    mail_due_at = :until, timeline = list_append(if_not_exists(timeline, :none), :entries) \
+    ADD mail_attempts :one REMOVE expires_at";
+
+const MARK: &str = "UpdateItem enquiries (mark)";
+/// Fails if an earlier attempt of this call has written the mark and its answer was lost. SES's own event does not make it fail.
+const MARK_IF: &str = "attribute_exists(id) AND (ses_message_id <> :message OR mail_lease_id = :lease)";
+const MARK_SET: &str = "SET mail_state = :sent, ses_message_id = :message, sent_at = :now, \
+    timeline = list_append(if_not_exists(timeline, :none), :entries)";
+/// A mail whose mark cannot be written is sent again, so this call gets as many attempts as fit into its budget.
+const MARK_ATTEMPTS: u32 = 100;
+
+const POSTPONE: &str = "UpdateItem enquiries (postpone)";
+/// Fails if SES's event has reported meanwhile that it took an earlier attempt.
+const POSTPONE_IF: &str = "mail_lease_id = :lease AND mail_state = :sending";
+const POSTPONE_UPDATE: &str = "SET mail_state = :pending, mail_lease_until = :until, mail_due_at = :until, \
+    timeline = list_append(if_not_exists(timeline, :none), :entries) REMOVE mail_lease_id";
+const HOLD: &str = "UpdateItem enquiries (hold)";
+const HOLD_IF: &str = "mail_lease_id = :lease AND mail_state = :sending AND mail_lease_until <> :until";
+const HOLD_UPDATE: &str = "SET mail_lease_until = :until, mail_due_at = :until, \
+    timeline = list_append(if_not_exists(timeline, :none), :entries)";
+
+/// The claims to mail enquiries, so that each is mailed once.
+#[derive(Clone, Debug)]
+pub struct Claims {
+    table: Table,
+    retention: Retention,
+}
+
+/// The result of claiming an enquiry.
+#[derive(Debug)]
+pub enum Claimed {
+    /// Nobody else will mail it as long as the lease holds.
+    Acquired(Claim),
+    /// Somebody else is mailing it, or it waits for its next attempt.
+    Leased,
+    /// It has been mailed.
+    Sent,
+    /// It has been given up.
+    Failed,
+    /// There is no such enquiry.
+    Unknown,
+}
+
+/// The right to mail one enquiry until the lease is over.
+#[derive(Debug)]
+pub struct Claim {
+    /// The enquiry's id.
+    pub id: EnquiryId,
+    lease: LeaseId,
+    item: Item,
+}
+
+/// Why a claim is given back; the record's timeline shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Postponed {
+    /// SES cannot take the mail now.
+    NotNow,
+    /// SES rejects the mail. The timeline shows it, so that the alarm rings once for each enquiry.
+    Refused,
+}
+
+impl Claims {
+    /// Claims on the enquiries in `table`, each of which is kept for `retention` once its mail was sent.
+    #[must_use]
+    pub fn new(sdk: &SdkConfig, table: String, retention: Retention) -> Self {
+        Self { table: Table::new(sdk, table), retention }
+    }
+
+    /// Claims an enquiry that is still to be mailed, under the new lease `lease`. `queued_at` is when its message was put on the
+    /// queue.
+    ///
+    /// # Errors
+    /// When DynamoDB did not do it. It may have; then the lease runs out.
+    pub async fn claim(
+        &self,
+        id: &EnquiryId,
+        lease: LeaseId,
+        queued_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Claimed, StorageError> {
+        let queued = queued_at.map(|at| timeline_entry("queued", at, []));
+        let claimed = timeline_entry("claimed", now, []);
+        let updated = self
+            .table
+            .update_with_timeline(id, CLAIM_IF, CLAIM_UPDATE, queued.into_iter().chain([claimed]))
+            .expression_attribute_values(":pending", text(PENDING))
+            .expression_attribute_values(":sending", text(SENDING))
+            .expression_attribute_values(":now", time(now))
+            .expression_attribute_values(":lease", text(lease.as_str()))
+            .expression_attribute_values(":until", time(saturating_add(now, LEASE)))
+            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
+            .return_values(ReturnValue::AllNew)
+            .send()
+            .await;
+        let item = match updated_or_old(updated, CLAIM)? {
+            Ok(updated) => updated.attributes.unwrap_or_default(),
+            Err(None) => return Ok(Claimed::Unknown),
+            Err(Some(old)) => match state_of(&old) {
+                // The answer to our first attempt was lost.
+                Some(SENDING) if text_of(&old, "mail_lease_id") == Some(lease.as_str()) => old,
+                Some(PENDING | SENDING) => return Ok(Claimed::Leased),
+                Some(SENT) => return Ok(Claimed::Sent),
+                Some(FAILED) => return Ok(Claimed::Failed),
+                _ => return Err(StorageError::unreadable(CLAIM, "mail_state")),
+            },
+        };
+        Ok(Claimed::Acquired(Claim { id: id.clone(), lease, item }))
+    }
+
+    /// Marks the mail as sent, trying for as long as `budget`. A record that was removed is not written again.
+    ///
+    /// # Errors
+    /// When DynamoDB did not do it: the mail will be sent again.
+    pub async fn mark_sent(
+        &self,
+        claim: &Claim,
+        ses_message_id: &str,
+        now: Timestamp,
+        budget: Duration,
+    ) -> Result<Written, StorageError> {
+        let started = Instant::now();
+        let expires_at = self.retention.expires_at(now);
+        let marked = match self.try_to_mark(claim, ses_message_id, now, expires_at, budget).await? {
+            // SES's event came first, and the department does not have the mail: the enquiry is kept.
+            Err(Some(old)) if expires_at.is_some() && delivery_of(&old).is_some_and(|delivery| !delivery.is_good()) => {
+                let left = budget.saturating_sub(started.elapsed());
+                self.try_to_mark(claim, ses_message_id, now, None, left).await?
+            }
+            marked => marked,
+        };
+        // When the condition fails and the record is there, it is marked already.
+        Ok(if matches!(marked, Err(None)) { Written::Overtaken } else { Written::Done })
+    }
+
+    /// One attempt of [`Claims::mark_sent`]. It sets when the enquiry expires, unless SES has reported already that the
+    /// department does not have the mail.
+    async fn try_to_mark(
+        &self,
+        claim: &Claim,
+        ses_message_id: &str,
+        now: Timestamp,
+        expires_at: Option<Timestamp>,
+        budget: Duration,
+    ) -> Result<Result<UpdateItemOutput, Option<Item>>, StorageError> {
+        let client = self.table.client.config();
+        // The quota of retries that all calls share may be used up, just when a table comes back.
+        let unlimited = RetryPartition::custom(MARK).token_bucket(TokenBucket::unlimited()).build();
+        let mut config = Builder::new().retry_partition(unlimited);
+        config
+            .set_timeout_config(client.timeout_config().map(|all| all.to_builder().operation_timeout(budget).build()))
+            .set_retry_config(client.retry_config().map(|retries| retries.clone().with_max_attempts(MARK_ATTEMPTS)));
+        let entry = timeline_entry("sent", now, [("ses_message_id", ses_message_id)]);
+        let not_good: Vec<_> =
+            Delivery::ALL.iter().copied().filter(|delivery| expires_at.is_some() && !delivery.is_good()).collect();
+        let (condition, set) = match expires_at {
+            Some(_) => (format!("{MARK_IF} AND {}", if_delivery_not_in(&not_good)), format!("{MARK_SET}{EXPIRES_SET}")),
+            None => (MARK_IF.to_owned(), MARK_SET.to_owned()),
+        };
+        let update = format!("{set} {SETTLED_REMOVE}");
+        let update = with_expiry(self.table.update_with_timeline(&claim.id, &condition, &update, [entry]), expires_at)
+            .expression_attribute_values(":sent", text(SENT))
+            .expression_attribute_values(":message", text(ses_message_id))
+            .expression_attribute_values(":lease", text(claim.lease.as_str()))
+            .expression_attribute_values(":now", time(now));
+        updated_or_old(with_deliveries(update, &not_good).customize().config_override(config).send().await, MARK)
+    }
+
+    /// Gives the claim back: SES did not take the mail, for the reason in `event`, and is asked again at `until` and not before.
+    ///
+    /// # Errors
+    /// When DynamoDB did not do it: the lease runs out.
+    pub async fn postpone(
+        &self,
+        claim: &Claim,
+        event: Postponed,
+        cause: &str,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Written, StorageError> {
+        let entry = timeline_entry(event.as_str(), now, [("cause", cause)]);
+        let updated = self
+            .table
+            .update_with_timeline(&claim.id, POSTPONE_IF, POSTPONE_UPDATE, [entry])
+            .expression_attribute_values(":lease", text(claim.lease.as_str()))
+            .expression_attribute_values(":sending", text(SENDING))
+            .expression_attribute_values(":pending", text(PENDING))
+            .expression_attribute_values(":until", time(until))
+            .send()
+            .await;
+        written(updated, POSTPONE, until)
+    }
+
+    /// Keeps the claim until `until`, so that nobody mails before: SES may have taken the mail or not.
+    ///
+    /// # Errors
+    /// When DynamoDB did not do it: the lease runs out at its old time.
+    pub async fn hold(
+        &self,
+        claim: &Claim,
+        cause: &str,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Written, StorageError> {
+        let entry = timeline_entry("unconfirmed", now, [("cause", cause)]);
+        let updated = self
+            .table
+            .update_with_timeline(&claim.id, HOLD_IF, HOLD_UPDATE, [entry])
+            .expression_attribute_values(":lease", text(claim.lease.as_str()))
+            .expression_attribute_values(":sending", text(SENDING))
+            .expression_attribute_values(":until", time(until))
+            .send()
+            .await;
+        written(updated, HOLD, until)
+    }
+}
+
+impl Postponed {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotNow => "postponed",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+impl Claim {
+    /// How often the enquiry has been claimed, this time included.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.item.get("mail_attempts").and_then(|attempts| attempts.as_n().ok()?.parse().ok()).unwrap_or(1)
+    }
+
+    /// Whether SES has rejected the mail before.
+    #[must_use]
+    pub fn was_refused(&self) -> bool {
+        has_event(&self.item, Postponed::Refused.as_str())
+    }
+
+    /// The call that recorded the enquiry.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        request_id_of(&self.item)
+    }
+
+    /// The enquiry as it was recorded.
+    ///
+    /// # Errors
+    /// When the record is not what we write.
+    pub fn record(&self) -> Result<EnquiryRecord, StorageError> {
+        Ok(EnquiryRecord { id: self.id.clone(), enquiry: enquiry_of(&self.item, CLAIM)? })
+    }
+}
+
+/// Whether the record says that nobody may mail before `until`.
+fn written(
+    updated: Result<UpdateItemOutput, SdkError<UpdateItemError>>,
+    operation: &'static str,
+    until: Timestamp,
+) -> Result<Written, StorageError> {
+    match updated_or_old(updated, operation)? {
+        Ok(_) => Ok(Written::Done),
+        // The answer to our first attempt was lost.
+        Err(Some(old)) if text_of(&old, "mail_lease_until") == Some(&timestamp_text(until)) => Ok(Written::Done),
+        Err(_) => Ok(Written::Overtaken),
+    }
+}

@@ -1,0 +1,97 @@
+//! Updates of one record at a time, each under a condition.
+
+use aws_sdk_dynamodb::Client as DynamoDb;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use aws_types::SdkConfig;
+use domain::{Delivery, EnquiryId};
+use jiff::Timestamp;
+
+use crate::attributes::{Item, text};
+use crate::error::StorageError;
+
+/// A notification that is sent or failed is no longer due.
+pub(super) const SETTLED_REMOVE: &str = "REMOVE mail_due_shard, mail_due_at, mail_lease_id, mail_lease_until";
+/// Starts the retention of an enquiry whose mail was sent, unless it has started already.
+pub(super) const EXPIRES_SET: &str = ", expires_at = if_not_exists(expires_at, :expires_at)";
+
+/// The table of enquiries.
+#[derive(Clone, Debug)]
+pub(super) struct Table {
+    pub(super) client: DynamoDb,
+    pub(super) name: String,
+}
+
+/// Whether a record was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// The record has the change.
+    Done,
+    /// The record was removed, or somebody else has changed it meanwhile.
+    Overtaken,
+}
+
+impl Table {
+    pub(super) fn new(sdk: &SdkConfig, name: String) -> Self {
+        Self { client: DynamoDb::new(sdk), name }
+    }
+
+    /// An update of one record.
+    pub(super) fn update(&self, id: &EnquiryId, condition: &str, update: &str) -> UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(&self.name)
+            .key("id", text(id.as_str()))
+            .condition_expression(condition)
+            .update_expression(update)
+    }
+
+    /// An update that adds to the record's timeline, and returns the old record when the condition fails.
+    pub(super) fn update_with_timeline(
+        &self,
+        id: &EnquiryId,
+        condition: &str,
+        update: &str,
+        entries: impl IntoIterator<Item = AttributeValue>,
+    ) -> UpdateItemFluentBuilder {
+        self.update(id, condition, update)
+            .expression_attribute_values(":none", AttributeValue::L(Vec::new()))
+            .expression_attribute_values(":entries", AttributeValue::L(entries.into_iter().collect()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+    }
+}
+
+/// The response to an update; or, when its condition failed, the old record, if there is one.
+pub(super) fn updated_or_old(
+    updated: Result<UpdateItemOutput, SdkError<UpdateItemError>>,
+    operation: &'static str,
+) -> Result<Result<UpdateItemOutput, Option<Item>>, StorageError> {
+    match updated {
+        Ok(updated) => Ok(Ok(updated)),
+        Err(error) => match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(failed)) => Ok(Err(failed.item().cloned())),
+            _ => Err(StorageError::of(operation, &error)),
+        },
+    }
+}
+
+/// An update with the value that [`EXPIRES_SET`] names, if the enquiry is to expire.
+pub(super) fn with_expiry(update: UpdateItemFluentBuilder, expires_at: Option<Timestamp>) -> UpdateItemFluentBuilder {
+    let Some(expires_at) = expires_at else { return update };
+    update.expression_attribute_values(":expires_at", AttributeValue::N(expires_at.as_second().to_string()))
+}
+
+/// The condition that the record's delivery is not in this list. [`with_deliveries`] adds the values that it names.
+pub(super) fn if_delivery_not_in(deliveries: &[Delivery]) -> String {
+    let names: Vec<_> = deliveries.iter().map(|delivery| format!(":{delivery}")).collect();
+    format!("NOT delivery IN ({})", names.join(", "))
+}
+
+/// An update with the values that [`if_delivery_not_in`] names.
+pub(super) fn with_deliveries(update: UpdateItemFluentBuilder, deliveries: &[Delivery]) -> UpdateItemFluentBuilder {
+    deliveries.iter().fold(update, |update, delivery| {
+        update.expression_attribute_values(format!(":{delivery}"), text(delivery.as_str()))
+    })
+}
