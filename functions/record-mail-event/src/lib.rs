@@ -1,4 +1,4 @@
-//! What SES tells of the mails that it took, written down with their enquiries.
+//! Records SES's events about the mails that it took, each with its enquiry.
 
 use aws_types::SdkConfig;
 use domain::{Delivery, Retention};
@@ -21,20 +21,20 @@ pub struct State {
     deliveries: Deliveries,
 }
 
-/// What became of an event.
+/// The outcome of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The record says so now.
+    /// The record has the new delivery.
     Moved,
-    /// The record knew it, or something later: which, if that is a word that we know.
+    /// The record already had this delivery or a later one: which, if it is one that we know.
     Stale(Option<Delivery>),
-    /// There is no such enquiry, or the mail was none of ours.
+    /// There is no such enquiry, or the mail was not ours.
     Unknown,
-    /// The event tells nothing of what became of the mail.
+    /// The event is not about the delivery of the mail.
     Ignored,
 }
 
-/// Writes down what became of a mail, whatever order the events come in.
+/// Records what happened to a mail, whatever order the events come in.
 ///
 /// # Errors
 /// When the table did not do it: the event is to come again.
@@ -47,7 +47,7 @@ pub async fn record_mail_event(state: &State, event: &MailEvent) -> Result<Outco
         DeliveryMoved::Stale(known) => Outcome::Stale(known),
         DeliveryMoved::Unknown => Outcome::Unknown,
     };
-    // A server may take a mail and send it back later. What rings for that must not expire either.
+    // A server may take a mail and send it back later. An enquiry with that alarm must not expire either.
     if was_delivered(Some(outcome)) && alarming(event, Some(outcome)).is_some() {
         state.deliveries.keep(&id).await?;
     }

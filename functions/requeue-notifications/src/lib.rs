@@ -1,4 +1,4 @@
-//! The sweeper: puts every notification that is due on the queue again, whatever became of its message.
+//! The sweeper: puts every notification that is due on the queue again, whatever happened to its message.
 
 mod config;
 mod sweep;
@@ -59,27 +59,27 @@ impl State {
         let mut sweep = Sweep::default();
         let found = match found {
             Ok(found) => found,
-            Err(error) => return sweep.noting(&error),
+            Err(error) => return sweep.with_cause(&error),
         };
         sweep.left = found.left + found.due.len();
-        // A few at a time: whoever kills us between moving and enqueueing delays no more than these.
-        for some in found.due.chunks(BATCH) {
-            sweep = self.requeue(some, now, sweep).await;
+        // A few at a time: if the function is killed between moving and enqueueing, only these are delayed.
+        for batch in found.due.chunks(BATCH) {
+            sweep = self.requeue(batch, now, sweep).await;
             if sweep.cause.is_some() || started.elapsed() > WORKS_FOR {
                 break;
             }
         }
-        if found.unreadable > 0 { sweep.noting(&"the index holds what is no enquiry") } else { sweep }
+        if found.unreadable > 0 { sweep.with_cause(&"the index holds what is no enquiry") } else { sweep }
     }
 
     /// Moves the due times first, so that a backlog is put on the queue once and not every minute.
-    async fn requeue(&self, some: &[Due], now: Timestamp, mut sweep: Sweep) -> Sweep {
-        let mut ids = Vec::with_capacity(some.len());
-        for due in some {
+    async fn requeue(&self, batch: &[Due], now: Timestamp, mut sweep: Sweep) -> Sweep {
+        let mut ids = Vec::with_capacity(batch.len());
+        for due in batch {
             match self.move_or_give_up(due, now, &mut sweep).await {
                 Ok(moved) => ids.extend(moved),
                 Err(error) => {
-                    sweep = sweep.noting(&error);
+                    sweep = sweep.with_cause(&error);
                     break;
                 }
             }
@@ -92,7 +92,7 @@ impl State {
             Ok(refused) => {
                 Sweep { requeued: sweep.requeued + ids.len() - refused, refused: sweep.refused + refused, ..sweep }
             }
-            Err(error) => Sweep { refused: sweep.refused + ids.len(), ..sweep.noting(&error) },
+            Err(error) => Sweep { refused: sweep.refused + ids.len(), ..sweep.with_cause(&error) },
         }
     }
 

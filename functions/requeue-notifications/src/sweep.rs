@@ -1,4 +1,4 @@
-//! What a run came to.
+//! The result of a run.
 
 use std::iter::Sum;
 
@@ -20,8 +20,8 @@ pub struct Sweep {
 }
 
 impl Sweep {
-    /// The same with what went wrong, unless something had before.
-    pub(crate) fn noting(mut self, error: &impl ToString) -> Self {
+    /// The same with this cause, unless it has an earlier one.
+    pub(crate) fn with_cause(mut self, error: &impl ToString) -> Self {
         self.cause.get_or_insert_with(|| error.to_string());
         self
     }

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 pub use config::Config;
 pub use report::{Outcome, Report};
 
-/// What lives as long as the environment: the table, SES, and the queue for what is no notification.
+/// What lives as long as the environment: the table, SES, and the dead-letter queue.
 #[derive(Debug)]
 pub struct State {
     claims: Claims,
@@ -68,7 +68,7 @@ impl State {
     }
 
     /// Handles the messages of a batch one after the other, so that no more mails are under way than there are environments.
-    /// An enquiry that cannot be over and done with by `deadline` is left to the sweeper.
+    /// An enquiry that might not be finished by `deadline` is left to the sweeper.
     pub async fn answer(&self, batch: Batch, deadline: Timestamp) -> BatchAnswer {
         let mut answer = BatchAnswer::default();
         for message in &batch.messages {
@@ -83,17 +83,17 @@ impl State {
     }
 
     async fn handle(&self, message: &Message, deadline: Timestamp) -> Report {
-        // Whatever the time: nobody else would bury it, while an enquiry that is left is found by the sweeper. Should Lambda cut us
-        // off here, no mail is under way, and the batch comes again.
-        let Some(id) = message.enquiry_id() else { return self.bury(message).await };
+        // Even if little time is left: the sweeper finds an enquiry, but not this message. If Lambda stops us here, no mail is
+        // being sent, and the batch comes again.
+        let Some(id) = message.enquiry_id() else { return self.move_to_dead_letters(message).await };
         if self.now().duration_until(deadline) < SignedDuration::try_from(self.budget).unwrap_or(SignedDuration::MAX) {
             return Outcome::NoTimeLeft.into();
         }
         let sending = AssertUnwindSafe(send_notification(self, &id, message.queued_at())).catch_unwind();
         match sending.await {
             Ok(Ok(report)) => report,
-            Ok(Err(error)) => Report::from(Outcome::Retried).because(&error),
-            Err(_panic) => Report::from(Outcome::Retried).because(&"the handler panicked"),
+            Ok(Err(error)) => Report::from(Outcome::Retried).with_cause(&error),
+            Err(_panic) => Report::from(Outcome::Retried).with_cause(&"the handler panicked"),
         }
     }
 
@@ -109,7 +109,7 @@ impl State {
         let report = match written {
             Ok(Written::Done) => Report::of_claim(Outcome::Sent, claim),
             Ok(Written::Overtaken) => Report::of_claim(Outcome::Gone, claim),
-            Err(error) => Report::of_claim(Outcome::Unmarked, claim).because(&error),
+            Err(error) => Report::of_claim(Outcome::Unmarked, claim).with_cause(&error),
         };
         report.sent_as(ses_message_id)
     }
@@ -137,11 +137,11 @@ impl State {
         self.postpone(claim, Postponed::Refused, cause).await
     }
 
-    /// What is no notification goes where people look at it, and its neighbours go on.
-    async fn bury(&self, message: &Message) -> Report {
+    /// A message that is not a notification goes to the queue that people look at, and the rest of its batch goes on.
+    async fn move_to_dead_letters(&self, message: &Message) -> Report {
         match self.dead_letters.put(&message.body).await {
             Ok(()) => Outcome::Unparsable.into(),
-            Err(error) => Report::from(Outcome::Retried).because(&error),
+            Err(error) => Report::from(Outcome::Retried).with_cause(&error),
         }
     }
 

@@ -1,11 +1,11 @@
-//! What became of a message, and what its log line says.
+//! The outcome of a message, and its log line.
 
 use std::time::Duration;
 
 use notify::Message;
 use storage::{Claim, Postponed, StorageError, Written};
 
-/// What became of a message.
+/// The outcome of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// SES took the mail and the record says so.
@@ -28,7 +28,7 @@ pub enum Outcome {
     Unmarked,
     /// SES took the mail, and the record was removed meanwhile.
     Gone,
-    /// SES did not take the mail or did not say so; and meanwhile the record was removed, or says that an earlier one was taken.
+    /// SES did not confirm the mail; and meanwhile the record was removed, or says that SES took an earlier mail.
     Overtaken,
     /// The batch took so long that this message could have been cut off between SES and the mark. It was not begun.
     NoTimeLeft,
@@ -38,10 +38,10 @@ pub enum Outcome {
     Retried,
 }
 
-/// An outcome with what is to be said of it.
+/// An outcome with the details for its log line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// What became of the message.
+    /// The outcome of the message.
     pub outcome: Outcome,
     /// The call that recorded the enquiry.
     request_id: Option<String>,
@@ -111,7 +111,7 @@ impl Report {
         Self { request_id, attempt: Some(claim.attempts()), ..Self::from(outcome) }
     }
 
-    /// What the record could not be told is no loss, for the lease runs out; but it should be seen.
+    /// A record that could not be written is no loss, for the lease runs out; the log line shows it.
     pub(crate) fn of_written(
         outcome: Outcome,
         claim: &Claim,
@@ -119,9 +119,9 @@ impl Report {
         written: Result<Written, StorageError>,
     ) -> Self {
         match written {
-            Ok(Written::Done) => Self::of_claim(outcome, claim).because(&cause),
-            Ok(Written::Overtaken) => Self::of_claim(Outcome::Overtaken, claim).because(&cause),
-            Err(error) => Self::of_claim(outcome, claim).because(&format!("{cause}; and {error}")),
+            Ok(Written::Done) => Self::of_claim(outcome, claim).with_cause(&cause),
+            Ok(Written::Overtaken) => Self::of_claim(Outcome::Overtaken, claim).with_cause(&cause),
+            Err(error) => Self::of_claim(outcome, claim).with_cause(&format!("{cause}; and {error}")),
         }
     }
 
@@ -129,7 +129,7 @@ impl Report {
         Self { ses_message_id: Some(ses_message_id), ..self }
     }
 
-    pub(crate) fn because(self, cause: &impl ToString) -> Self {
+    pub(crate) fn with_cause(self, cause: &impl ToString) -> Self {
         Self { cause: Some(cause.to_string()), ..self }
     }
 

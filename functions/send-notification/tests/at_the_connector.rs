@@ -141,9 +141,9 @@ mod calls {
         let outcomes: Vec<_> = app.log.json().iter().map(|line| line["outcome"].clone()).collect();
         assert_eq!(outcomes, ["sent", "unparsable", "retried", "unparsable"]);
         assert_eq!(again, [sample("sqs-mixed-batch")["Records"][2]["messageId"].clone()]);
-        let buried: Vec<_> =
+        let dead_letters: Vec<_> =
             app.aws.requests_of("SendMessage").iter().map(|message| message["MessageBody"].clone()).collect();
-        assert_eq!(buried, ["no notification at all", r#"{"enquiry_id":"ENQ_"}"#]);
+        assert_eq!(dead_letters, ["no notification at all", r#"{"enquiry_id":"ENQ_"}"#]);
     }
 }
 

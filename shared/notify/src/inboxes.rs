@@ -1,4 +1,4 @@
-//! Which department reads what where.
+//! The departments' inboxes.
 
 use std::iter;
 

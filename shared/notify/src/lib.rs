@@ -1,5 +1,5 @@
-//! The notification of a department: the message on the queue, the mail that is made from the record, and what SES tells of
-//! it.
+//! The notification of a department: the message on the queue, the mail that is made from the record, and SES's events
+//! about it.
 //!
 //! The only user of the SQS and SES SDKs. A message carries the enquiry's id and nothing else, so the queue never holds what
 //! people wrote, and a lost message loses nothing: the record knows that its mail is due.

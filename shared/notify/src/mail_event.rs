@@ -1,4 +1,4 @@
-//! What SES tells of a mail that it took.
+//! SES's events about a mail that it took.
 
 use std::collections::HashMap;
 
@@ -44,7 +44,7 @@ struct MailOfEvent {
 }
 
 impl MailEvent {
-    /// What became of the mail; nothing, if it is one of the events that tell nothing of that.
+    /// What happened to the mail; `None` if the event is not about that.
     #[must_use]
     pub fn delivery(&self) -> Option<Delivery> {
         match self.detail.event_type.as_str() {
@@ -60,8 +60,8 @@ impl MailEvent {
         }
     }
 
-    /// Whether it may be a mere automatic reply, such as out of office, which SES takes for a transient bounce of the general
-    /// kind. The other kinds (a full mailbox, a mail too large, its content refused) tell of a mail that nobody gets.
+    /// Whether it may be an automatic reply, such as out of office, which SES reports as a transient bounce of the general kind.
+    /// The other kinds (a full mailbox, a mail too large, its content refused) mean that nobody gets the mail.
     #[must_use]
     pub fn may_be_an_automatic_reply(&self) -> bool {
         self.detail.bounce.bounce_type == "Transient" && self.detail.bounce.bounce_sub_type == "General"

@@ -1,4 +1,4 @@
-//! The queue of notifications, at both of its ends.
+//! The queue of notifications, at both ends.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -23,21 +23,21 @@ const RECONNECT_AFTER: Duration = Duration::from_millis(10);
 /// How many messages one call takes (SQS API Reference, `SendMessageBatch`).
 pub const BATCH: usize = 10;
 
-/// The queue from which notifications are sent, or the one where messages end that are none.
+/// The queue from which notifications are sent, or its dead-letter queue.
 #[derive(Clone, Debug)]
 pub struct NotificationQueue {
     client: Sqs,
     url: String,
 }
 
-/// What stands on the queue: `{"enquiry_id":"enq_9F3K2P"}`.
+/// The body of a message: `{"enquiry_id":"enq_9F3K2P"}`.
 #[derive(Serialize, Deserialize)]
 struct Body<Id> {
     enquiry_id: Id,
 }
 
-/// What Lambda hands over from the queue (Lambda developer guide, Amazon SQS event). Whatever a message holds, it is no reason
-/// not to read the others.
+/// Lambda's event for the queue (Lambda developer guide, Amazon SQS event). A message that cannot be read does not keep the
+/// others from being read.
 #[derive(Debug, Deserialize)]
 pub struct Batch {
     /// The messages, at most ten.
@@ -59,7 +59,7 @@ pub struct Message {
     attributes: HashMap<String, String>,
 }
 
-/// What Lambda is told of a batch: the messages that are to come again (Lambda developer guide, partial batch responses).
+/// The response to Lambda for a batch: the messages that are to come again (Lambda developer guide, partial batch responses).
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BatchAnswer {

@@ -1,4 +1,4 @@
-//! SES, which takes a mail or does not.
+//! Sending mails with SES.
 
 use std::time::Duration;
 
@@ -31,13 +31,13 @@ pub struct MailSender {
     budget: Duration,
 }
 
-/// SES did not say that it took the mail. The texts hold a code and no data.
+/// SES did not confirm that it took the mail. The texts hold a code and no data.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
     /// It did not take it, and may do so later: it is throttled, or something about the account is to be put right.
     #[error("{0}")]
     NotNow(String),
-    /// It may have taken it: no answer came, or one that says nothing.
+    /// It may have taken it: there was no answer, or one that does not say.
     #[error("{0}")]
     Unconfirmed(String),
     /// It rejects the mail, for what is wrong with it or with the account: SES says both under one code, in words that change.
@@ -46,7 +46,7 @@ pub enum SendError {
 }
 
 impl MailSender {
-    /// Sends from `sender` under `configuration_set`, which makes SES tell what becomes of each mail. SES has `budget` to
+    /// Sends from `sender` under `configuration_set`, which makes SES report on each mail. SES has `budget` to
     /// answer, whether it is asked once or twice; there is one attempt, since a second might be a second mail.
     #[must_use]
     pub fn new(
@@ -68,7 +68,7 @@ impl MailSender {
     /// address that SES does not take. The mail's text holds it in any case.
     ///
     /// # Errors
-    /// When SES did not say that it took it.
+    /// When SES did not confirm that it took it.
     pub async fn send(&self, record: &EnquiryRecord, mail: &Mail) -> Result<String, SendError> {
         let asking = async {
             match self.send_with(record, mail, mail.reply_to.as_ref()).await {
@@ -108,7 +108,7 @@ impl MailSender {
             .await
     }
 
-    /// What stands in an inbox's list beside the subject.
+    /// The sender that an inbox lists beside the subject.
     fn sender_of(&self, environment: Environment) -> String {
         let name = match environment {
             Environment::Sandbox => "Credicorp enquiries SANDBOX",

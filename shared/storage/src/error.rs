@@ -1,10 +1,10 @@
-//! When a table does not do what it should.
+//! Why a call to a table failed.
 
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::RequestId as _;
 
-/// What DynamoDB calls "not now". The SDK has retried it already, save among the reasons of a cancelled transaction.
+/// The codes of temporary faults. The SDK has retried them already, except those in the reasons of a cancelled transaction.
 const OVERLOADED: [&str; 6] = [
     "InternalServerError",
     "ProvisionedThroughputExceeded",
@@ -26,7 +26,7 @@ pub enum StorageError {
         /// What happened, without data.
         cause: String,
     },
-    /// DynamoDB refused the call, or answered what we never wrote: a fault of ours.
+    /// DynamoDB rejected the call, or returned an item that we never write: the fault is ours.
     #[error("{operation} failed: {cause}")]
     Failed {
         /// The operation of DynamoDB's API.
@@ -63,7 +63,7 @@ impl StorageError {
             SdkError::ServiceError(service) => {
                 let code = service.err().code().unwrap_or("no code");
                 let cause = format!("{code} (AWS request id {request_id})");
-                Self::judged(operation, cause, is_overload(code) || status.is_some_and(|status| status >= 500))
+                Self::with_cause(operation, cause, is_overload(code) || status.is_some_and(|status| status >= 500))
             }
             _ => Self::unbuildable(operation),
         }
@@ -71,11 +71,11 @@ impl StorageError {
 
     /// An error for one code among the reasons of a cancelled transaction.
     pub(crate) fn of_reason(operation: &'static str, code: &str) -> Self {
-        Self::judged(operation, code.to_owned(), is_overload(code))
+        Self::with_cause(operation, code.to_owned(), is_overload(code))
     }
 
-    fn judged(operation: &'static str, cause: String, may_pass: bool) -> Self {
-        if may_pass { Self::Unavailable { operation, cause } } else { Self::Failed { operation, cause } }
+    fn with_cause(operation: &'static str, cause: String, is_temporary: bool) -> Self {
+        if is_temporary { Self::Unavailable { operation, cause } } else { Self::Failed { operation, cause } }
     }
 }
 

@@ -63,16 +63,16 @@ async fn connections_that_die_while_lambda_is_frozen_let_no_limiter_fail_open_an
     let post = |key| event_of_post(&submission("contact-us", &unique_text()), key);
     let (one, other) = (post(None), post(Some(&with_key)));
     let (first, second) = (unannounced(&stack).await, unannounced(&stack).await);
-    let told = stack.caller().post(submission("contact-us", &unique_text())).send().await.assert_accepted();
-    mailed(&stack, &told).await;
+    let reported = stack.caller().post(submission("contact-us", &unique_text())).send().await.assert_accepted();
+    mailed(&stack, &reported).await;
     let about = |mail: &str| [one.clone(), other.clone(), event_of_delivery(mail), event_of_schedule()];
 
-    let news = event_of_send(&stack, &told).await;
-    let outcomes = environments.invoke(&[&about(&first)[..], std::slice::from_ref(&news)].concat()).await;
+    let mail_event = event_of_send(&stack, &reported).await;
+    let outcomes = environments.invoke(&[&about(&first)[..], std::slice::from_ref(&mail_event)].concat()).await;
     assert_eq!([requests_left(&outcomes[0]), requests_left(&outcomes[1])], [Some(59), Some(59)]);
 
     environments.freeze_for(FROZEN_FOR).await;
-    let outcomes = environments.invoke(&[&about(&second)[..], &[news]].concat()).await;
+    let outcomes = environments.invoke(&[&about(&second)[..], &[mail_event]].concat()).await;
     assert_eq!(
         [requests_left(&outcomes[0]), requests_left(&outcomes[1])],
         [Some(58), Some(58)],

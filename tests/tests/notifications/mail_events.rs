@@ -1,4 +1,4 @@
-//! What SES tells of the mails that it took.
+//! SES's events about the mails that it took.
 
 use end_to_end::{AwsCall, Failure, Fault, Instance, Item, Proxy, Stack, event_of_delivery, unique_text};
 use serde_json::{Value, json};
@@ -113,15 +113,15 @@ async fn ses_may_say_that_it_took_a_mail_before_we_do_and_each_is_written_down_o
     let faster = async {
         proxy.struck().await;
         recorder.invoke(&event_of_send(&stack, &id).await).await.assert_answered();
-        let told = stack.enquiry(&id).await;
+        let unmarked = stack.enquiry(&id).await;
         proxy.lift();
-        told
+        unmarked
     };
-    let (outcome, told) = tokio::join!(stack.drive("send-notification", &proxy, &event), faster);
+    let (outcome, unmarked) = tokio::join!(stack.drive("send-notification", &proxy, &event), faster);
 
     outcome.assert_answered();
-    assert_eq!(told.events(), ["recorded", "queued", "claimed", "accepted"]);
-    assert!(told.has("mail_lease_id") && !told.has("mail_due_at"), "{told:?}");
+    assert_eq!(unmarked.events(), ["recorded", "queued", "claimed", "accepted"]);
+    assert!(unmarked.has("mail_lease_id") && !unmarked.has("mail_due_at"), "{unmarked:?}");
     let record = stack.enquiry(&id).await;
     assert_eq!(record.events(), ["recorded", "queued", "claimed", "accepted", "sent"]);
     assert_eq!((record.text("mail_state"), record.text("delivery")), (Some("sent"), Some("accepted")));

@@ -21,7 +21,7 @@ async fn what_the_functions_ask_of_aws_is_what_their_roles_are_compared_with() {
     for proxy in [
         vec![post(&stack).await],
         mail(&stack, &mailed).await,
-        vec![bury(&stack).await, sweep(&stack).await, be_told(&stack, &mailed).await],
+        vec![dead_letter(&stack).await, sweep(&stack).await, mail_event(&stack, &mailed).await],
     ]
     .concat()
     {
@@ -73,8 +73,8 @@ async fn mail(stack: &Stack, mailed: &str) -> Vec<Proxy> {
     proxies
 }
 
-/// A message that is no notification.
-async fn bury(stack: &Stack) -> Proxy {
+/// A message that is not a notification.
+async fn dead_letter(stack: &Stack) -> Proxy {
     let proxy = Proxy::start(stack).await;
     let mut event = event_of_delivery("");
     let body = unique_text();
@@ -104,7 +104,7 @@ async fn sweep(stack: &Stack) -> Proxy {
 }
 
 /// SES says that it took the mail.
-async fn be_told(stack: &Stack, mailed: &str) -> Proxy {
+async fn mail_event(stack: &Stack, mailed: &str) -> Proxy {
     let proxy = Proxy::start(stack).await;
     let event = event_of_send(stack, mailed).await;
     stack.drive("record-mail-event", &proxy, &event).await.assert_answered();
