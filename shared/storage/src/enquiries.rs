@@ -60,19 +60,14 @@ impl Enquiries {
     ) -> Result<Recorded, StorageError> {
         let mut record = EnquiryRecord { id: new_id(), enquiry };
         let (mut ids, mut conflicts) = (0, 0);
-        loop {
+        while ids < MAX_IDS {
             let attempt = match claim {
                 Some(claim) => self.put_with_key(&record, claim).await?,
                 None => self.put(&record).await?,
             };
             match attempt {
                 Attempt::Settled(recorded) => return Ok(recorded),
-                Attempt::IdTaken => {
-                    ids += 1;
-                    if ids == MAX_IDS {
-                        return Err(StorageError::NoFreeId { attempts: MAX_IDS });
-                    }
-                }
+                Attempt::IdTaken => ids += 1,
                 Attempt::Conflict => {
                     conflicts += 1;
                     if conflicts == MAX_CONFLICTS {
@@ -83,6 +78,7 @@ impl Enquiries {
             }
             record.id = new_id();
         }
+        Err(StorageError::NoFreeId { attempts: MAX_IDS })
     }
 
     async fn put(&self, record: &EnquiryRecord) -> Result<Attempt, StorageError> {

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::config::Builder;
 use aws_sdk_dynamodb::config::retry::{RetryPartition, TokenBucket};
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use aws_types::SdkConfig;
 use domain::notification::LEASE;
@@ -14,7 +13,8 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::table::{
-    EXPIRES_SET, SETTLED_REMOVE, Table, Written, if_delivery_not_in, updated_or_old, with_deliveries, with_expiry,
+    EXPIRES_SET, SETTLED_REMOVE, Table, Updated, Written, if_delivery_not_in, send, updated_or_old, with_deliveries,
+    with_expiry,
 };
 use crate::attributes::{Item, text, text_of, time, timestamp_text};
 use crate::enquiry_item::{enquiry_of, request_id_of};
@@ -109,7 +109,7 @@ impl Claims {
     ) -> Result<Claimed, StorageError> {
         let queued = queued_at.map(|at| timeline_entry("queued", at, []));
         let claimed = timeline_entry("claimed", now, []);
-        let updated = self
+        let update = self
             .table
             .update_with_timeline(id, CLAIM_IF, CLAIM_UPDATE, queued.into_iter().chain([claimed]))
             .expression_attribute_values(":pending", text(PENDING))
@@ -118,11 +118,9 @@ impl Claims {
             .expression_attribute_values(":lease", text(lease.as_str()))
             .expression_attribute_values(":until", time(saturating_add(now, LEASE)))
             .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
-            .return_values(ReturnValue::AllNew)
-            .send()
-            .await;
-        let item = match updated_or_old(updated, CLAIM)? {
-            Ok(updated) => updated.attributes.unwrap_or_default(),
+            .return_values(ReturnValue::AllNew);
+        let item = match send(update, CLAIM).await? {
+            Ok(item) => item,
             Err(None) => return Ok(Claimed::Unknown),
             Err(Some(old)) => match state_of(&old) {
                 // The answer to our first attempt was lost.
@@ -170,7 +168,7 @@ impl Claims {
         now: Timestamp,
         expires_at: Option<Timestamp>,
         budget: Duration,
-    ) -> Result<Result<UpdateItemOutput, Option<Item>>, StorageError> {
+    ) -> Result<Updated, StorageError> {
         let client = self.table.client.config();
         // The quota of retries that all calls share may be used up, just when a table comes back.
         let unlimited = RetryPartition::custom(MARK).token_bucket(TokenBucket::unlimited()).build();
@@ -207,16 +205,14 @@ impl Claims {
         now: Timestamp,
     ) -> Result<Written, StorageError> {
         let entry = timeline_entry(event.as_str(), now, [("cause", cause)]);
-        let updated = self
+        let update = self
             .table
             .update_with_timeline(&claim.id, POSTPONE_IF, POSTPONE_UPDATE, [entry])
             .expression_attribute_values(":lease", text(claim.lease.as_str()))
             .expression_attribute_values(":sending", text(SENDING))
             .expression_attribute_values(":pending", text(PENDING))
-            .expression_attribute_values(":until", time(until))
-            .send()
-            .await;
-        written(updated, POSTPONE, until)
+            .expression_attribute_values(":until", time(until));
+        write_wait(update, POSTPONE, until).await
     }
 
     /// Keeps the claim until `until`, so that nobody mails before: SES may have taken the mail or not.
@@ -231,15 +227,13 @@ impl Claims {
         now: Timestamp,
     ) -> Result<Written, StorageError> {
         let entry = timeline_entry("unconfirmed", now, [("cause", cause)]);
-        let updated = self
+        let update = self
             .table
             .update_with_timeline(&claim.id, HOLD_IF, HOLD_UPDATE, [entry])
             .expression_attribute_values(":lease", text(claim.lease.as_str()))
             .expression_attribute_values(":sending", text(SENDING))
-            .expression_attribute_values(":until", time(until))
-            .send()
-            .await;
-        written(updated, HOLD, until)
+            .expression_attribute_values(":until", time(until));
+        write_wait(update, HOLD, until).await
     }
 }
 
@@ -280,13 +274,13 @@ impl Claim {
     }
 }
 
-/// Whether the record says that nobody may mail before `until`.
-fn written(
-    updated: Result<UpdateItemOutput, SdkError<UpdateItemError>>,
+/// Sends an update after which nobody may mail before `until`.
+async fn write_wait(
+    update: UpdateItemFluentBuilder,
     operation: &'static str,
     until: Timestamp,
 ) -> Result<Written, StorageError> {
-    match updated_or_old(updated, operation)? {
+    match send(update, operation).await? {
         Ok(_) => Ok(Written::Done),
         // The answer to our first attempt was lost.
         Err(Some(old)) if text_of(&old, "mail_lease_until") == Some(&timestamp_text(until)) => Ok(Written::Done),

@@ -4,7 +4,7 @@ use aws_types::SdkConfig;
 use domain::{Delivery, EnquiryId, Retention};
 use jiff::Timestamp;
 
-use super::table::{EXPIRES_SET, Table, if_delivery_not_in, updated_or_old, with_deliveries, with_expiry};
+use super::table::{EXPIRES_SET, Table, if_delivery_not_in, send, with_deliveries, with_expiry};
 use crate::attributes::{text, time};
 use crate::error::StorageError;
 use crate::notification_item::{SENT, delivery_of, timeline_entry};
@@ -70,7 +70,7 @@ impl Deliveries {
             .expression_attribute_values(":sent", text(SENT))
             .expression_attribute_values(":message", text(ses_message_id))
             .expression_attribute_values(":sent_at", time(sent_at));
-        match updated_or_old(with_deliveries(update, &not_earlier).send().await, RECORD)? {
+        match send(with_deliveries(update, &not_earlier), RECORD).await? {
             Ok(_) => Ok(DeliveryMoved::Forward),
             Err(Some(old)) => Ok(DeliveryMoved::Stale(delivery_of(&old))),
             Err(None) => Ok(DeliveryMoved::Unknown),
@@ -82,7 +82,7 @@ impl Deliveries {
     /// # Errors
     /// When DynamoDB did not do it.
     pub async fn keep(&self, id: &EnquiryId) -> Result<(), StorageError> {
-        let kept = self.table.update(id, "attribute_exists(expires_at)", "REMOVE expires_at").send().await;
-        updated_or_old(kept, KEEP).map(|_| ())
+        let update = self.table.update(id, "attribute_exists(expires_at)", "REMOVE expires_at");
+        send(update, KEEP).await.map(|_| ())
     }
 }

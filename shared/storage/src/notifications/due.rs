@@ -6,7 +6,7 @@ use domain::notification::DUE_AFTER_REQUEUE;
 use domain::{EnquiryId, saturating_add};
 use jiff::Timestamp;
 
-use super::table::{SETTLED_REMOVE, Table, Written, updated_or_old};
+use super::table::{SETTLED_REMOVE, Table, Written, send};
 use crate::attributes::{parsed, text, text_of, time, timestamp_text};
 use crate::enquiry_item::{created_at_of, id_of};
 use crate::error::StorageError;
@@ -117,17 +117,15 @@ impl DueNotifications {
     /// When DynamoDB did not do it. It may have; then it comes due again.
     pub async fn move_due(&self, due: &Due, now: Timestamp) -> Result<Moved, StorageError> {
         let until = timestamp_text(saturating_add(now, DUE_AFTER_REQUEUE));
-        let updated = self
+        let update = self
             .table
             .update(&due.id, IF_STILL_DUE, MOVE_UPDATE)
             .expression_attribute_values(":seen", text(&due.due_at))
             .expression_attribute_values(":until", text(&until))
             .return_values(ReturnValue::AllNew)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        let item = match updated_or_old(updated, MOVE)? {
-            Ok(updated) => updated.attributes.unwrap_or_default(),
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let item = match send(update, MOVE).await? {
+            Ok(item) => item,
             // The answer to our first attempt was lost.
             Err(Some(old)) if text_of(&old, "mail_due_at") == Some(&until) => old,
             Err(_) => return Ok(Moved::Overtaken),
@@ -142,14 +140,12 @@ impl DueNotifications {
     /// When DynamoDB did not do it: it comes due again.
     pub async fn give_up(&self, due: &Due, cause: &str, now: Timestamp) -> Result<Written, StorageError> {
         let entry = timeline_entry("failed", now, [("cause", cause)]);
-        let updated = self
+        let update = self
             .table
             .update_with_timeline(&due.id, IF_STILL_DUE, &format!("{GIVE_UP_SET} {SETTLED_REMOVE}"), [entry])
             .expression_attribute_values(":seen", text(&due.due_at))
-            .expression_attribute_values(":failed", text(FAILED))
-            .send()
-            .await;
-        match updated_or_old(updated, GIVE_UP)? {
+            .expression_attribute_values(":failed", text(FAILED));
+        match send(update, GIVE_UP).await? {
             // A record that has failed already needs no change.
             Err(old) if old.as_ref().and_then(state_of) != Some(FAILED) => Ok(Written::Overtaken),
             _ => Ok(Written::Done),

@@ -24,6 +24,9 @@ pub(super) struct Table {
     pub(super) name: String,
 }
 
+/// The record after the update, as far as it was asked for; or, when the condition failed, the old record, if there is one.
+pub(super) type Updated = Result<Item, Option<Item>>;
+
 /// Whether a record was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Written {
@@ -63,13 +66,18 @@ impl Table {
     }
 }
 
-/// The response to an update; or, when its condition failed, the old record, if there is one.
+/// Sends an update. See [`updated_or_old`].
+pub(super) async fn send(update: UpdateItemFluentBuilder, operation: &'static str) -> Result<Updated, StorageError> {
+    updated_or_old(update.send().await, operation)
+}
+
+/// Reads the response to an update.
 pub(super) fn updated_or_old(
     updated: Result<UpdateItemOutput, SdkError<UpdateItemError>>,
     operation: &'static str,
-) -> Result<Result<UpdateItemOutput, Option<Item>>, StorageError> {
+) -> Result<Updated, StorageError> {
     match updated {
-        Ok(updated) => Ok(Ok(updated)),
+        Ok(updated) => Ok(Ok(updated.attributes.unwrap_or_default())),
         Err(error) => match error.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(failed)) => Ok(Err(failed.item().cloned())),
             _ => Err(StorageError::of(operation, &error)),
