@@ -62,7 +62,6 @@ test: $(VENV)/ready binaries ## all tests; those end to end and the upgrade run 
 check: cargo $(VENV)/ready $(CHECKOV)/ready $(CARGO_DENY) $(CARGO_MACHETE) ## formatting, lints, documentation, dependencies, templates
 	cargo fmt --check
 	$(PYTHON) infra/deployment_id.py
-	$(PYTHON) infra/cost.py --check
 	$(PYTHON) -m unittest discover --start-directory infra
 	$(VENV)/bin/cfn-lint --append-rules cfn_lint_serverless.rules -- $(TEMPLATES)
 	$(CHECKOV)/bin/checkov --quiet --compact --skip-download --framework cloudformation $(addprefix --file ,$(TEMPLATES))
