@@ -1,7 +1,7 @@
 """What this API costs, computed from one table of prices and one of quantities.
 
-docs/cost.md holds what this wrote last, between two markers. What can be counted is counted: the alarms, metrics, secrets and
-the memory from the template, items and log lines from samples of them. Each assumption is marked as one.
+docs/cost.md holds what this wrote last, between two markers. What can be counted is counted: the alarms,
+metrics, secrets and the memory from the template, items and log lines from samples of them. Each assumption is marked as one.
 
   cost.py            print the document's tables
   cost.py --write    put them into the document
@@ -35,7 +35,7 @@ PRICES = {
     "mail": (0.10, "thousand recipients", "https://aws.amazon.com/ses/pricing/"),
     "event": (0.00, "event of an AWS service on the default bus", "https://aws.amazon.com/eventbridge/pricing/"),
     "log_gb": (0.5985, "GB of logs taken in", "https://aws.amazon.com/cloudwatch/pricing/"),
-    "alarm": (0.10, "alarm and month", "https://aws.amazon.com/cloudwatch/pricing/"),
+    "alarm": (0.10, "metric that an alarm watches and month", "https://aws.amazon.com/cloudwatch/pricing/"),
     "metric": (0.30, "metric and month, by the hour", "https://aws.amazon.com/cloudwatch/pricing/"),
     "dashboard": (3.00, "dashboard and month", "https://aws.amazon.com/cloudwatch/pricing/"),
     "secret": (0.40, "secret and month", "https://aws.amazon.com/secrets-manager/pricing/"),
@@ -191,6 +191,12 @@ def count(kind: str) -> int:
     return sum(f"Type: {kind}\n" in text for text in resources().values())
 
 
+def watched_by_alarms() -> int:
+    """How many metrics alarms watch: one each, or all that an alarm adds up."""
+    alarms = [text for text in resources().values() if "Type: AWS::CloudWatch::Alarm\n" in text]
+    return sum(text.count(" MetricStat:\n") or 1 for text in alarms)
+
+
 def metrics(having: str = "") -> set[str]:
     """Metrics that are counted from log lines, those whose filter names `having`."""
     filters = [text for text in resources().values() if "Type: AWS::Logs::MetricFilter\n" in text]
@@ -283,16 +289,15 @@ THROTTLED = answer()  # the gateway does not charge for what it throttles
 
 def idle() -> list[tuple[str, str, float]]:
     """A month of a stack that nobody calls: what, how much of it, dollars."""
-    alarms, secrets, dashboards = (
-        count(kind) for kind in ("AWS::CloudWatch::Alarm", "AWS::SecretsManager::Secret", "AWS::CloudWatch::Dashboard")
-    )
+    watched = watched_by_alarms()
+    secrets, dashboards = (count(kind) for kind in ("AWS::SecretsManager::Secret", "AWS::CloudWatch::Dashboard"))
     always = len(metrics('"sweep"'))
     sweep = invocation("requeue-notifications", MILLISECONDS["sweep"], LOG_BYTES["requeue-notifications"])
     polls = IDLE_POLLS_A_MINUTE * MINUTES
     reads = SWEEP_QUERIES * MINUTES / 2
     uses = KEY_USES_AN_HOUR * MINUTES / 60
     rows = [
-        ("alarms", f"{alarms}", alarms * PRICES["alarm"][0]),
+        ("metrics that alarms watch", f"{watched}", watched * PRICES["alarm"][0]),
         ("metrics that have a value each minute, the sweep's", f"{always}", always * PRICES["metric"][0]),
         ("dashboards", f"{dashboards}", dashboards * PRICES["dashboard"][0]),
         ("secrets", f"{secrets}", secrets * PRICES["secret"][0]),

@@ -66,8 +66,10 @@ class Insights(unittest.TestCase):
 
     def test_alarms_watch_what_is_counted(self):
         for name, alarm in _of_type(CORE, "AWS::CloudWatch::Alarm").items():
-            if alarm["Namespace"] == {"!Ref": "AWS::StackName"}:
-                self.assertEqual(COUNTED.get(alarm["MetricName"]), [], name)
+            # One metric, or several that are added up.
+            for metric in [query["MetricStat"]["Metric"] for query in alarm.get("Metrics", []) if "MetricStat" in query] or [alarm]:
+                if metric["Namespace"] == {"!Ref": "AWS::StackName"}:
+                    self.assertEqual(COUNTED.get(metric["MetricName"]), [], name)
 
     def test_the_dashboard_shows_what_is_counted(self):
         shown = set()
@@ -93,6 +95,11 @@ class Insights(unittest.TestCase):
                 self.assertIn(metric[metric.index("FunctionName") + 1], functions)
             if "QueueName" in metric:
                 self.assertIn(metric[metric.index("QueueName") + 1].strip("${}"), queues)
+
+    def test_the_dashboard_shows_which_function_an_alarm_over_all_functions_rings_for(self):
+        functions = {_of_the_stack(part["FunctionName"]) for part in _of_type(CORE, "AWS::Serverless::Function").values()}
+        for name in ("Errors", "Throttles"):
+            self.assertEqual({metric[3] for metric in _metrics() if metric[:3] == ["AWS/Lambda", name, "FunctionName"]}, functions)
 
     def test_queries_read_groups_that_exist(self):
         groups = {_of_the_stack(part["LogGroupName"]) for part in _of_type(CORE, "AWS::Logs::LogGroup").values()}

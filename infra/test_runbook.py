@@ -64,10 +64,13 @@ class Runbook(unittest.TestCase):
 
     def test_outputs_resources_and_parameters_exist(self):
         template = templates.load(templates.CORE.read_text())
-        for word, known in {"output": template["Outputs"], "resource": RESOURCES, "set_parameter": template["Parameters"]}.items():
+        words = {
+            "output": template["Outputs"], "resource": RESOURCES, "by_function": RESOURCES, "set_parameter": template["Parameters"],
+        }
+        for word, known in words.items():
             named = re.findall(rf"\b{word} ([A-Z]\w+)\b(?! *\w*:)", RUNBOOK)
             self.assertTrue(named)
-            for name in set(named) - {"NAME"}:
+            for name in set(named) - {"NAME", "ALARM"}:
                 self.assertIn(name, known, word)
 
     def test_the_stack_is_one_that_is_deployed(self):

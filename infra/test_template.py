@@ -30,6 +30,11 @@ NO_SUCH_ROUTE = {
 SECURITY_POLICIES = (
     botocore.session.get_session().get_service_model("apigateway").shape_for("SecurityPolicy").enum
 )
+# The alarms over all functions, each with Lambda's metric that it adds up.
+OVER_ALL_FUNCTIONS = {"FunctionErrorsAlarm": "Errors", "FunctionThrottlesAlarm": "Throttles"}
+SUM_OF_ALL = {"Id": "all_functions", "Expression": "SUM(FILL(METRICS(), 0))", "ReturnData": True}
+# What CloudWatch takes in one alarm, beside the sum.
+METRICS_OF_AN_ALARM = 10
 # What a REST API waits for, at most.
 GATEWAY_TIMEOUT_SECONDS = 29
 
@@ -75,6 +80,24 @@ def every_function_has_its_limits(template: Template) -> Iterator[str]:
     for name in called_by_the_gateway:
         if template.functions()[name].get("Timeout", 0) >= GATEWAY_TIMEOUT_SECONDS:
             yield f"{name} may take longer than the gateway waits."
+
+
+def every_function_is_in_the_alarms_over_all_functions(template: Template) -> Iterator[str]:
+    """An alarm takes no search, so that these two name the functions one by one."""
+    for alarm, metric in OVER_ALL_FUNCTIONS.items():
+        queries = template.resources.get(alarm, {}).get("Properties", {}).get("Metrics", [])
+        wanted = [SUM_OF_ALL]
+        for name, function in template.functions().items():
+            wanted.append(_sum_of_a_function(name, function["FunctionName"]["!Sub"], metric))
+            if wanted[-1] not in queries:
+                yield f"{alarm} does not count the {metric.lower()} of {name}."
+        if SUM_OF_ALL not in queries:
+            yield f"{alarm} does not compare the sum over all functions."
+        for query in queries:
+            if query not in wanted:
+                yield f"{alarm} counts something that is no function's: {query}."
+        if len(queries) > 1 + METRICS_OF_AN_ALARM:
+            yield f"{alarm} has more than {METRICS_OF_AN_ALARM} metrics, which CloudWatch refuses: make it two."
 
 
 def what_fails_is_kept(template: Template) -> Iterator[str]:
@@ -220,6 +243,7 @@ RULES = [
     every_log_group_ends,
     every_function_has_a_log_group_of_its_own,
     every_function_has_its_limits,
+    every_function_is_in_the_alarms_over_all_functions,
     what_fails_is_kept,
     who_sends_mail_is_held_back,
     every_table_is_kept_safe,
@@ -264,6 +288,20 @@ def _texts(value: object) -> Iterator[str]:
             yield from _texts(part)
 
 
+def _sum_of_a_function(name: str, full_name: str, metric: str) -> dict:
+    """How an alarm counts a metric of one function. The runbook's `by_function` shows the Id."""
+    dimensions = [{"Name": "FunctionName", "Value": {"!Ref": name}}]
+    return {
+        "Id": full_name.removeprefix("${AWS::StackName}-").replace("-", "_"),
+        "ReturnData": False,
+        "MetricStat": {
+            "Stat": "Sum",
+            "Period": 300,
+            "Metric": {"Namespace": "AWS/Lambda", "MetricName": metric, "Dimensions": dimensions},
+        },
+    }
+
+
 def _permitted(template: Template, principal: str) -> list[str]:
     """The functions that a service may invoke."""
     permissions = template.of_type("AWS::Lambda::Permission").values()
@@ -282,6 +320,12 @@ TABLE_OPEN_TO_ALL = """
       ResourcePolicy:
         PolicyDocument: { Statement: [{ Effect: Allow, Principal: "*", Action: dynamodb:GetItem, Resource: any }] }
 """
+FURTHER_FUNCTION = """
+Resources:
+  FurtherFunction:
+    Type: AWS::Serverless::Function
+    Properties: { FunctionName: !Sub "${AWS::StackName}-further" }
+"""
 # What somebody could change, into what, and what must be said of it.
 BROKEN = [
     ("Principal: { Service: events.amazonaws.com }", 'Principal: "*"', "MailEventsFailedQueuePolicy allows something"),
@@ -296,6 +340,11 @@ BROKEN = [
     ("      Timeout: 10\n", "", "CreateEnquiryFunction has no Timeout"),
     ("      Timeout: 10\n", "      Timeout: 30\n", "longer than the gateway waits"),
     ("    MemorySize: 256\n", "", "RequeueNotificationsFunction has no MemorySize"),
+    ("\nResources:\n", FURTHER_FUNCTION, "FunctionErrorsAlarm does not count the errors of FurtherFunction"),
+    ("\nResources:\n", FURTHER_FUNCTION, "FunctionThrottlesAlarm does not count the throttles of FurtherFunction"),
+    ("Dimensions: *send_notification", "Dimensions: *create_enquiry", "does not count the throttles of SendNotificationFunction"),
+    ("MetricName: Errors", "MetricName: Invocations", "FunctionErrorsAlarm counts something that is no function's"),
+    ("SUM(FILL(METRICS(), 0))", "MIN(METRICS())", "FunctionErrorsAlarm does not compare the sum"),
     ("OnFailure: { Destination: !GetAtt MailEventsFailedQueue.Arn }", "OnFailure: {}", "what it fails on is lost"),
     ("DeadLetterConfig: { Arn: !GetAtt MailEventsFailedQueue.Arn }", "InputPath: $", "what does not reach it is lost"),
     ("rate(1 minute)", "rate(1 day)", "RequeueNotificationsFunction is called asynchronously"),
