@@ -11,10 +11,13 @@ from collections.abc import Iterator
 
 import botocore.session
 
+import error_reference
 import templates
 from templates import Template
 
 TEXT = templates.CORE.read_text()
+ERRORS = error_reference.entries(error_reference.DOCUMENT.read_text())
+CONTRACT = error_reference.DOCUMENT.with_name("contract.md").read_text()
 HEADERS = {
     "gatewayresponse.header.x-credicorp-request-id": "context.requestId",
     "gatewayresponse.header.cache-control": "'no-store'",
@@ -190,7 +193,6 @@ def every_queue_is_encrypted(template: Template) -> Iterator[str]:
 
 def every_gateway_response_wears_the_envelope(template: Template) -> Iterator[str]:
     responses = template.of_type("AWS::ApiGateway::GatewayResponse")
-    documented = (templates.CORE.parent.parent / "docs" / "errors.md").read_text()
     for name, response in responses.items():
         body = _body(response)
         code = body.get("error", {}).get("code", "")
@@ -199,8 +201,11 @@ def every_gateway_response_wears_the_envelope(template: Template) -> Iterator[st
             continue
         if body["meta"] != {"request_id": "$context.requestId", "environment": "$context.stage"}:
             yield f"{name} does not say which request it answers."
-        if body["error"]["doc_url"] != "${DocUrlBase}#" + code or f"\n## {code}\n" not in documented:
+        entry = ERRORS.get(code)
+        if body["error"]["doc_url"] != "${DocUrlBase}#" + code or not entry:
             yield f"{name} points to an explanation that is not there."
+        elif (response["StatusCode"], body["error"]["type"]) != entry:
+            yield f"{name} answers {code} with another status or type than docs/errors.md: {entry.status}, {entry.type}."
         headers = response.get("ResponseParameters", {})
         if not HEADERS.items() <= headers.items():
             yield f"{name} lacks a header that every answer bears."
@@ -211,6 +216,22 @@ def every_gateway_response_wears_the_envelope(template: Template) -> Iterator[st
     types = {response["ResponseType"] for response in responses.values()}
     for kind in {"DEFAULT_4XX", "DEFAULT_5XX", "WAF_FILTERED", *NO_SUCH_ROUTE} - types:
         yield f"{kind} is answered in the gateway's own words."
+
+
+def the_contract_lists_every_gateway_response(template: Template) -> Iterator[str]:
+    """The template's own are held against docs/errors.md above, and so the contract's are too."""
+    answered = {
+        response["ResponseType"]: (response["StatusCode"], _body(response).get("error", {}).get("code"))
+        for response in template.of_type("AWS::ApiGateway::GatewayResponse").values()
+    }
+    promised = {
+        kind: (status, code)
+        for kinds, status, code in re.findall(r"^\| (`[A-Z0-9_`, ]+`) \| (\d{3}) \| `(\w+)`", CONTRACT, re.M)
+        for kind in re.findall(r"\w+", kinds)
+    }
+    for kind in sorted(answered.keys() | promised.keys()):
+        if answered.get(kind) != promised.get(kind):
+            yield f"{kind} is {promised.get(kind)} in docs/contract.md, and the gateway answers {answered.get(kind)}."
 
 
 def every_gateway_takes_tls_1_2_at_least(template: Template) -> Iterator[str]:
@@ -250,6 +271,7 @@ RULES = [
     what_outlives_the_stack_goes_with_a_first_deploy_that_fails,
     every_queue_is_encrypted,
     every_gateway_response_wears_the_envelope,
+    the_contract_lists_every_gateway_response,
     every_gateway_takes_tls_1_2_at_least,
     every_waiver_has_a_reason,
 ]
@@ -365,6 +387,14 @@ BROKEN = [
     ('"meta":{"request_id":"$context.requestId",', '"meta":{', "does not say which request it answers"),
     ('{"error":{"type":"invalid_request_error","code":"request_blocked",', '{"code":"request_blocked",', "WafFilteredResponse does not wear"),
     ("#request_blocked", "#blocked", "WafFilteredResponse points to an explanation"),
+    ('"code":"request_blocked"', '"code":"bad_request"', "WafFilteredResponse points to an explanation"),
+    ("${DocUrlBase}#request_blocked", "https://example.com/errors#request_blocked", "WafFilteredResponse points to an explanation"),
+    ('StatusCode: "403"', 'StatusCode: "400"', "WafFilteredResponse answers request_blocked with another status or type"),
+    ('"type":"api_error","code":"internal_error"', '"type":"invalid_request_error","code":"internal_error"',
+     "Default5xxResponse answers internal_error with another status or type"),
+    ('StatusCode: "403"', 'StatusCode: "400"', "WAF_FILTERED is ('403', 'request_blocked') in docs/contract.md"),
+    ("ResponseType: QUOTA_EXCEEDED", "ResponseType: BAD_REQUEST_BODY", "BAD_REQUEST_BODY is None in docs/contract.md"),
+    ("ResponseType: QUOTA_EXCEEDED", "ResponseType: BAD_REQUEST_BODY", "and the gateway answers None"),
     ("gatewayresponse.header.cache-control: \"'no-store'\"", "gatewayresponse.header.x-a: \"'a'\"", "lacks a header"),
     ("gatewayresponse.header.retry-after: \"'1'\"", "gatewayresponse.header.x-a: \"'a'\"", "ThrottledResponse does not say when"),
     ("ResponseType: WAF_FILTERED", "ResponseType: BAD_REQUEST_BODY", "WAF_FILTERED is answered in the gateway's own words"),
