@@ -99,7 +99,7 @@ mod tests {
         let entries = reference.split("\n## ").skip(1).filter_map(|entry| entry.split_once("\n\n"));
         let entries: BTreeMap<_, _> = entries.collect();
         let of_violations =
-            ViolationCode::ALL.map(|code| ErrorReply::new(StatusCode::UNPROCESSABLE_ENTITY, code.as_str(), ""));
+            ViolationCode::ALL.iter().map(|code| ErrorReply::new(StatusCode::UNPROCESSABLE_ENTITY, code.as_str(), ""));
         let replies = every_problem().map(|problem| problem.reply(&ROUTE).into_owned());
         for ErrorReply { code, status, kind, .. } in replies.into_iter().chain(of_violations) {
             let expected = format!("{} `{}`. ", status.as_u16(), name_of(kind));

@@ -12,9 +12,7 @@ mod visible;
 use std::fmt;
 
 use askama::Template;
-use domain::{
-    CredentialKind, Dept, EmailAddress, EnquiryId, EnquiryRecord, Environment, LONDON, Redaction, Severity,
-};
+use domain::{CredentialKind, Dept, EmailAddress, EnquiryId, EnquiryRecord, Environment, LONDON, Redaction, Severity};
 use jiff::Timestamp;
 
 use quoted::quoted;

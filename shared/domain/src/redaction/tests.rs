@@ -192,6 +192,21 @@ const PIECES: [&str; 42] = [
     ">",
 ];
 
+#[test]
+fn a_private_key_that_begins_in_a_value_is_removed_with_it() {
+    let key = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIOHp4xO7\n-----END EC PRIVATE KEY-----";
+    for value in [
+        format!("client_secret=\"-----BEGIN PRIVATE KEY-----MIIEvQIBADANBgkqhkiG9w0BAQEFAASC {key}\n"),
+        format!("client_secret=\"a1b2c3d4e5 {key}\n"),
+        format!("access_token: \"sk_live_4eC39HqLyjWD {key}\n"),
+        format!("client_secret='{key}\n"),
+        format!("client_secret=“a1b2c3d4e5 {key} {key}\n"),
+    ] {
+        let found = redacted(&value);
+        assert!(!found.contains("MHcCAQEEIOHp4xO7") && !found.contains("END EC"), "{found}");
+    }
+}
+
 fn any_text() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         9 => prop::sample::select(&PIECES[..]).prop_map(str::to_owned),

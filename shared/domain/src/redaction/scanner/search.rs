@@ -15,6 +15,14 @@ impl Scanner<'_> {
         }
         .or_else(|| self.secret_access_key(at))
         .or_else(|| self.value_of_field(at))
+        .map(|found| self.with_keys_that_begin_in(found))
+    }
+
+    /// A value can end within a private key that begins in it, at the end of the marker's line. Then the whole key goes.
+    fn with_keys_that_begin_in(&self, found: Found) -> Found {
+        let markers = (found.start..found.end).filter(|at| self.bytes[*at] == b'B');
+        let ends = markers.filter_map(|at| self.private_key(at)).map(|key| key.end);
+        Found { end: ends.fold(found.end, usize::max), ..found }
     }
 }
 
