@@ -143,9 +143,11 @@ fn check(bench: &Bench, expected: &Expectation, answer: &Value, ids: &[Option<St
     Ok(id)
 }
 
+/// A header of the response, which has one value for each name, or a list of them.
 fn header<'answer>(answer: &'answer Value, name: &str) -> Option<&'answer str> {
-    let headers = answer["headers"].as_object()?;
-    headers.iter().find(|(sent, _)| sent.eq_ignore_ascii_case(name))?.1.as_str()
+    let kinds = ["headers", "multiValueHeaders"].into_iter().filter_map(|kind| answer[kind].as_object());
+    let (_, value) = kinds.flatten().find(|(sent, _)| sent.eq_ignore_ascii_case(name))?;
+    value.as_str().or(value[0].as_str())
 }
 
 fn event(request: &Request, number: usize, now: Duration) -> Result<Value> {

@@ -17,7 +17,7 @@ mod recorded;
 mod stack;
 mod stored;
 
-pub use answer::{Answer, CODES};
+pub use answer::{Answer, codes};
 pub use caller::{Call, Caller, ENQUIRIES};
 pub use events::{event_of_delivery, event_of_post, event_of_schedule};
 pub use lambda::{Function, Instance, Outcome};

@@ -6,7 +6,7 @@ mod problem;
 use std::time::Duration;
 
 use aws_types::SdkConfig;
-use domain::{Enquiry, EnquiryId, IdempotencyClaim, RequestId, STATUS_NEW, Submission};
+use domain::{Dept, Enquiry, EnquiryId, IdempotencyClaim, RequestId, STATUS_NEW, Submission};
 use edge::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use edge::{Call, Edge, GatewayEvent, Meta, Problem, Reply, Response, Route};
 use jiff::Timestamp;
@@ -87,8 +87,8 @@ fn idempotent_replayed() -> HeaderMap {
 
 /// Notes what the call is about in its log line: only a key that the registry has, for any other is a stranger's text.
 fn log_submission(call: &Call, submission: &Submission) {
-    call.log.record("form", submission.form.registered_key());
-    call.log.record("dept", submission.dept.map(domain::Dept::as_str));
+    let (form, dept) = (submission.form.registered_key(), submission.dept.map(Dept::as_str));
+    tracing::record_all!(call.log, form = form, dept = dept);
 }
 
 /// Says so in the log when it is time to fetch the next bank holidays: without them, deadlines would come too early.

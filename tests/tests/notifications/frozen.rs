@@ -15,7 +15,7 @@ const FROZEN_FOR: Duration = Duration::from_secs(4);
 fn requests_left(outcome: &Outcome) -> Option<u64> {
     let Outcome::Answered(answer) = outcome else { return None };
     assert_eq!(answer["statusCode"], 201, "{answer}");
-    answer["headers"]["ratelimit"].as_str()?.strip_prefix("\"public\";r=")?.split(';').next()?.parse().ok()
+    answer["multiValueHeaders"]["ratelimit"][0].as_str()?.strip_prefix("\"public\";r=")?.split(';').next()?.parse().ok()
 }
 
 /// One environment of each function, behind a proxy of its own.
