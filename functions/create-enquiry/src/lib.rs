@@ -1,5 +1,6 @@
 //! `POST /public/v1/enquiries`: records what a form says, once, and once it has responded, announces it to its department.
 
+mod bank_holidays;
 mod config;
 mod problem;
 
@@ -15,6 +16,7 @@ use serde::Serialize;
 use storage::{Enquiries, IdempotencyRecords, RateCounters, Recorded};
 use tracing::field::Empty;
 
+pub use bank_holidays::warn_of_ending_bank_holidays;
 pub use config::Config;
 
 const ROUTE: Route = Route {
@@ -89,14 +91,6 @@ fn idempotent_replayed() -> HeaderMap {
 fn log_submission(call: &Call, submission: &Submission) {
     let (form, dept) = (submission.form.registered_key(), submission.dept.map(Dept::as_str));
     tracing::record_all!(call.log, form = form, dept = dept);
-}
-
-/// Says so in the log when it is time to fetch the next bank holidays: without them, deadlines would come too early.
-pub fn warn_of_ending_bank_holidays(now: Timestamp) {
-    if let Some(last) = domain::bank_holidays_ending(now) {
-        let last = last.to_string();
-        tracing::warn!(event = "bank_holidays_ending", last, "run `make bank-holidays` and deploy");
-    }
 }
 
 impl State {

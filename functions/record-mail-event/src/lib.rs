@@ -22,7 +22,8 @@ pub struct State {
 }
 
 /// The outcome of an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Outcome {
     /// The record has the new delivery.
     Moved,
@@ -96,13 +97,8 @@ impl State {
 impl Outcome {
     /// The word in the log line.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Moved => "moved",
-            Self::Stale(_) => "stale",
-            Self::Unknown => "unknown",
-            Self::Ignored => "ignored",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

@@ -6,7 +6,8 @@ use notify::Message;
 use storage::{Claim, Postponed, StorageError, Written};
 
 /// The outcome of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Outcome {
     /// SES took the mail and the record says so.
     Sent,
@@ -55,23 +56,8 @@ pub struct Report {
 impl Outcome {
     /// The word in the log line.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Sent => "sent",
-            Self::AlreadySent => "already_sent",
-            Self::AlreadyFailed => "already_failed",
-            Self::Leased => "leased",
-            Self::Unknown => "unknown",
-            Self::Postponed => "postponed",
-            Self::Unconfirmed => "unconfirmed",
-            Self::Refused => "refused",
-            Self::Unmarked => "unmarked",
-            Self::Gone => "gone",
-            Self::Overtaken => "overtaken",
-            Self::NoTimeLeft => "no_time_left",
-            Self::Unparsable => "unparsable",
-            Self::Retried => "retried",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// Whether the queue is to hand the message out again. Where the record knows when it is due, that is left to the sweeper,

@@ -1,4 +1,4 @@
-//! Lambda's loop: an event comes, an answer goes, and what is left is done.
+//! Lambda's loop: an event comes, a response goes, and then the rest of the work is done.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -13,57 +13,59 @@ use lambda_runtime::{LambdaEvent, Runtime, service_fn};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Polls Lambda for events and handles each, for as long as the environment lives. `handle` is told by when it must have
-/// answered; its error is what Lambda is told, so its text holds no data. A panic is an error too, and its message, which may
-/// quote a field, is not passed on. What is no such event is refused by Lambda's runtime, with what serde says of it.
+/// Polls Lambda for events and handles each, for as long as the environment lives. `handle` gets the deadline for its response. Its
+/// error goes to Lambda, so the text holds no data. A panic is an error too, without its message, which may quote a field. An event
+/// of another type is refused by Lambda's runtime, with serde's message.
 ///
 /// # Errors
 /// When Lambda's Runtime API cannot be reached.
-pub async fn serve<Event, Answer, Handle, Handling>(handle: Handle) -> Result<(), lambda_runtime::Error>
+pub async fn serve<Event, Response, Handle, Handling>(handle: Handle) -> Result<(), lambda_runtime::Error>
 where
     Event: DeserializeOwned,
-    Answer: Serialize,
+    Response: Serialize,
     Handle: Fn(Event, Timestamp) -> Handling,
-    Handling: Future<Output = Result<Answer, String>>,
+    Handling: Future<Output = Result<Response, String>>,
 {
-    serve_then(|event, deadline| handle(event, deadline).map_ok(|answer| (answer, ready(())))).await
+    serve_then(|event, deadline| handle(event, deadline).map_ok(|response| (response, ready(())))).await
 }
 
-/// The same for a handler that comes to an answer, and to what is left to do once Lambda has it. The caller does not wait for
-/// that, and it is done before the environment is frozen: Lambda does so only when the next event is asked for (Lambda Developer
-/// Guide, "Using the Lambda runtime API for custom runtimes"). It is done even if Lambda did not take the answer, and must not
-/// panic, for nobody is left to be told.
+/// The same for a handler that also gives a follow-up, which is done once Lambda has the response. The caller does not wait for it,
+/// and it is done before Lambda freezes the environment: that happens only when the next event is asked for (Lambda Developer Guide,
+/// "Using the Lambda runtime API for custom runtimes"). It is done even if Lambda did not take the response. It must not panic: the
+/// environment would end.
 ///
 /// # Errors
 /// When Lambda's Runtime API cannot be reached.
-pub async fn serve_then<Event, Answer, Left, Handle, Handling>(handle: Handle) -> Result<(), lambda_runtime::Error>
+pub async fn serve_then<Event, Response, FollowUp, Handle, Handling>(
+    handle: Handle,
+) -> Result<(), lambda_runtime::Error>
 where
     Event: DeserializeOwned,
-    Answer: Serialize,
-    Left: Future<Output = ()>,
+    Response: Serialize,
+    FollowUp: Future<Output = ()>,
     Handle: Fn(Event, Timestamp) -> Handling,
-    Handling: Future<Output = Result<(Answer, Left), String>>,
+    Handling: Future<Output = Result<(Response, FollowUp), String>>,
 {
-    let left = Arc::new(Mutex::new(None));
-    let take_left = || left.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let pending = Arc::new(Mutex::new(None));
+    let take_pending = || pending.lock().unwrap_or_else(PoisonError::into_inner).take();
     let service = service_fn(|invocation: LambdaEvent<Event>| {
         let milliseconds = i64::try_from(invocation.context.deadline).unwrap_or(i64::MAX);
         let deadline = Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::MAX);
         let handling = AssertUnwindSafe(handle(invocation.payload, deadline)).catch_unwind();
-        let left = Arc::clone(&left);
+        let pending = Arc::clone(&pending);
         Box::pin(handling.map(move |result| {
-            let (answer, after) = result.unwrap_or_else(|_panic| Err("the handler panicked".to_owned()))?;
-            *left.lock().unwrap_or_else(PoisonError::into_inner) = Some(after);
-            Ok::<_, String>(answer)
+            let (response, follow_up) = result.unwrap_or_else(|_panic| Err("the handler panicked".to_owned()))?;
+            *pending.lock().unwrap_or_else(PoisonError::into_inner) = Some(follow_up);
+            Ok::<_, String>(response)
         }))
     });
-    let answered_first = layer_fn(|service| {
-        ServiceExt::then(service, async |answered| {
-            if let Some(left) = take_left() {
-                left.await;
+    let respond_first = layer_fn(|service| {
+        ServiceExt::then(service, async |responded| {
+            if let Some(follow_up) = take_pending() {
+                follow_up.await;
             }
-            answered
+            responded
         })
     });
-    Runtime::new(service).layer(answered_first).run().await
+    Runtime::new(service).layer(respond_first).run().await
 }

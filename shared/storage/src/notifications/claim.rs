@@ -80,9 +80,11 @@ pub struct Claim {
 }
 
 /// Why a claim is given back; the record's timeline shows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum Postponed {
     /// SES cannot take the mail now.
+    #[strum(to_string = "postponed")]
     NotNow,
     /// SES rejects the mail. The timeline shows it, so that the alarm rings once for each enquiry.
     Refused,
@@ -204,7 +206,7 @@ impl Claims {
         until: Timestamp,
         now: Timestamp,
     ) -> Result<Written, StorageError> {
-        let entry = timeline_entry(event.as_str(), now, [("cause", cause)]);
+        let entry = timeline_entry(event.into(), now, [("cause", cause)]);
         let update = self
             .table
             .update_with_timeline(&claim.id, POSTPONE_IF, POSTPONE_UPDATE, [entry])
@@ -237,15 +239,6 @@ impl Claims {
     }
 }
 
-impl Postponed {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::NotNow => "postponed",
-            Self::Refused => "refused",
-        }
-    }
-}
-
 impl Claim {
     /// How often the enquiry has been claimed, this time included.
     #[must_use]
@@ -256,7 +249,7 @@ impl Claim {
     /// Whether SES has rejected the mail before.
     #[must_use]
     pub fn was_refused(&self) -> bool {
-        has_event(&self.item, Postponed::Refused.as_str())
+        has_event(&self.item, Postponed::Refused.into())
     }
 
     /// The call that recorded the enquiry.
