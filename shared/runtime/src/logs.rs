@@ -123,6 +123,10 @@ fn members_of(object: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
     use connector::Lines;
     use serde_json::Value;
 
@@ -182,6 +186,14 @@ mod tests {
         for text in ["", "a b", "a\"b", "é", &"a".repeat(65)] {
             assert_eq!(text.parse::<Version>(), Err(InvalidVersion), "{text}");
         }
+    }
+
+    #[test]
+    fn every_crate_of_ours_is_logged() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let folders = ["functions", "shared"].map(|folder| fs::read_dir(root.join(folder)).unwrap());
+        let crates = folders.into_iter().flatten().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        assert_eq!(crates.map(|name| name.replace('-', "_")).collect::<BTreeSet<_>>(), OURS.map(str::to_owned).into());
     }
 
     #[test]
