@@ -122,18 +122,10 @@ impl State {
     pub async fn answer(&self, event: GatewayEvent, clock: Timestamp) -> (Response, impl Future<Output = ()>) {
         let handle = async |call: &Call| create_enquiry(self, call).await;
         let (response, new) = self.edge.answer(event, clock, &ROUTE, handle).await;
-        (response, self.announce(new))
-    }
-
-    /// Best effort: a message that is lost only delays the mail. Not even a panic may come of it, or the environment dies.
-    async fn announce(&self, new: Option<NewEnquiry>) {
-        let Some(NewEnquiry { id, request_id }) = new else { return };
-        let cause = match edge::guarded(self.queue.announce(&id)).await {
-            Ok(Ok(())) => return,
-            Ok(Err(error)) => error.to_string(),
-            Err(panicked) => panicked.to_string(),
-        };
-        let (request_id, enquiry_id) = (request_id.as_str(), id.as_str());
-        tracing::warn!(event = "enqueue_failed", request_id, enquiry_id, cause);
+        (response, async move {
+            if let Some(NewEnquiry { id, request_id }) = new {
+                self.queue.announce(&id, &request_id).await;
+            }
+        })
     }
 }

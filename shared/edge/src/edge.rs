@@ -168,10 +168,7 @@ impl Edge {
 }
 
 /// Turns a panic into a problem: the environment lives on after it, and the caller needs the envelope.
-///
-/// # Errors
-/// [`Problem::Panicked`].
-pub fn guarded<T>(work: impl Future<Output = T>) -> impl Future<Output = Result<T, Problem>> {
+fn guarded<T>(work: impl Future<Output = T>) -> impl Future<Output = Result<T, Problem>> {
     AssertUnwindSafe(work).catch_unwind().map(|result| result.map_err(|_panic| Problem::Panicked))
 }
 

@@ -17,7 +17,7 @@ mod route;
 
 pub use call::Call;
 pub use cors::{AllowedOrigins, InvalidOrigins};
-pub use edge::{Edge, Settings, guarded};
+pub use edge::{Edge, Settings};
 pub use guard::GatewayEvent;
 /// The types of HTTP that routes are written in.
 pub use lambda_http::http;

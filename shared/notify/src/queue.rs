@@ -1,6 +1,7 @@
 //! The queue of notifications, at both ends.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use aws_sdk_sqs::Client as Sqs;
@@ -9,7 +10,8 @@ use aws_sdk_sqs::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
 use aws_smithy_types::retry::RetryConfig;
 use aws_types::SdkConfig;
-use domain::EnquiryId;
+use domain::{EnquiryId, RequestId};
+use futures_util::FutureExt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -91,12 +93,18 @@ impl NotificationQueue {
         Self { client: Sqs::from_conf(config), url }
     }
 
-    /// Puts an enquiry's id on the queue.
-    ///
-    /// # Errors
-    /// When the queue did not take it in time. The record still says that its mail is due.
-    pub async fn announce(&self, id: &EnquiryId) -> Result<(), EnqueueError> {
-        self.put(&body_of(id)?).await
+    /// Puts a new enquiry's id on the queue, once its caller has the response. A message that is lost only delays the mail: the record
+    /// says that it is due. So a failure is logged, with the call that recorded the enquiry, and even a panic goes no further: it
+    /// would end the environment.
+    pub async fn announce(&self, id: &EnquiryId, request_id: &RequestId) {
+        let put = async { self.put(&body_of(id)?).await };
+        let cause = match AssertUnwindSafe(put).catch_unwind().await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_panic) => "panic".to_owned(),
+        };
+        let (request_id, enquiry_id) = (request_id.as_str(), id.as_str());
+        tracing::warn!(event = "enqueue_failed", request_id, enquiry_id, cause);
     }
 
     /// Puts at most [`BATCH`] enquiries' ids on the queue, and says how many of them it did not take.
