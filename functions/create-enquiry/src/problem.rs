@@ -6,17 +6,13 @@ use edge::{ErrorKind, ErrorReply, retry_after};
 
 /// The body is JSON, but no submission.
 pub(crate) fn invalid_submission(invalid: Invalid) -> ErrorReply {
-    let status = StatusCode::UNPROCESSABLE_ENTITY;
-    let not_an_object =
-        "The body must be a JSON object with the keys \"form\" and \"fields\", and \"dept\" if you know it.";
     match invalid {
-        Invalid::NotAnObject => ErrorReply::new(status, "invalid_body", not_an_object),
-        Invalid::Violations(violations) => {
-            let first = violations.listed().first();
-            let code = first.map_or("invalid_body", |first| first.code.as_str());
-            let message = first.map_or_else(String::new, |first| first.message.clone());
-            ErrorReply { violations, ..ErrorReply::new(status, code, message) }
-        }
+        Invalid::NotAnObject => ErrorReply::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid_body",
+            "The body must be a JSON object with the keys \"form\" and \"fields\", and \"dept\" if you know it.",
+        ),
+        Invalid::Violations(violations) => ErrorReply::of_violations(violations),
     }
 }
 

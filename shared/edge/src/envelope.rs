@@ -111,7 +111,6 @@ fn without_last(violations: &[Violation], bytes: usize) -> &[Violation] {
 mod tests {
     use domain::json::Json;
     use domain::{Invalid, Submission};
-    use lambda_http::http::StatusCode;
     use serde_json::Value;
 
     use super::*;
@@ -121,12 +120,9 @@ mod tests {
         let Err(Invalid::Violations(violations)) = Submission::parse(&Json::parse(sent.as_bytes()).unwrap()) else {
             panic!("it is valid")
         };
-        let first = violations.listed()[0].clone();
-        let status = StatusCode::UNPROCESSABLE_ENTITY;
-        let error = ErrorReply { violations, ..ErrorReply::new(status, first.code.as_str(), first.message) };
         let doc_url_base = "https://dev.credicorp.co.uk/api-reference/errors.html".to_owned();
         let envelope = Envelope { environment: Environment::Sandbox, doc_url_base };
-        envelope.error(&RequestId::random(), &error)
+        envelope.error(&RequestId::random(), &ErrorReply::of_violations(violations))
     }
 
     /// Expects a bounded body that lists so many violations, and says how many more there are.

@@ -162,6 +162,16 @@ impl ErrorReply {
             headers: HeaderMap::new(),
         }
     }
+
+    /// A 422 that lists everything that is wrong, with code and message of the first violation. Without any it is an
+    /// `invalid_body`.
+    #[must_use]
+    pub fn of_violations(violations: Violations) -> Self {
+        let first = violations.listed().first();
+        let code = first.map_or("invalid_body", |first| first.code.as_str());
+        let message = first.map_or_else(String::new, |first| first.message.clone());
+        Self { violations, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message) }
+    }
 }
 
 /// The header that says when to try again, in seconds.
