@@ -4,7 +4,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::answer::Answer;
+use crate::response::Response;
 use crate::stack::Stack;
 
 /// The path of the enquiries, below the API's base URL.
@@ -48,7 +48,7 @@ impl<'stack> Caller<'stack> {
     }
 
     /// Sends to the enquiries, byte for byte, what an HTTP library would tidy up. Each header line ends in CRLF.
-    pub async fn send_raw(&self, method: &str, header_lines: &str, body: impl AsRef<[u8]>) -> Answer {
+    pub async fn send_raw(&self, method: &str, header_lines: &str, body: impl AsRef<[u8]>) -> Response {
         let url = &self.stack.api_url;
         let host = url.host_str().expect("API_URL names a host");
         let port = url.port_or_known_default().expect("API_URL is http");
@@ -61,11 +61,11 @@ impl<'stack> Caller<'stack> {
         let mut connection = TcpStream::connect((host, port)).await.expect("the gateway listens");
         connection.write_all(&[head.as_bytes(), body.as_ref()].concat()).await.expect("the gateway reads");
         let mut received = Vec::new();
-        connection.read_to_end(&mut received).await.expect("the gateway answers");
-        Answer::from_http1(&received).assert_wears_the_envelope(method)
+        connection.read_to_end(&mut received).await.expect("the gateway responds");
+        Response::from_http1(&received).assert_wears_the_envelope(method)
     }
 
-    /// What the rate limit's header says about the window, bought with one request of this caller's.
+    /// How long the window still lasts. It costs this caller one request.
     pub(crate) async fn seconds_to_reset(&self) -> u64 {
         self.post("{}").send().await.seconds_to_reset()
     }
@@ -88,17 +88,17 @@ impl Call<'_> {
         self
     }
 
-    /// Sends it, and sees that the answer is dressed as every answer is.
-    pub async fn send(self) -> Answer {
+    /// Sends it, and checks that the response has what every response has.
+    pub async fn send(self) -> Response {
         let method = self.method.parse().expect("the test names a method");
         let url = format!("{}{}", self.stack.api_url.as_str().trim_end_matches('/'), self.path);
         let request = self.stack.http.request(method, url).headers(self.headers).body(self.body);
-        let response = request.send().await.expect("the gateway answers");
-        let answer = Answer {
-            status: response.status().as_u16(),
-            headers: response.headers().clone(),
-            body: response.bytes().await.expect("the gateway answers in full").into(),
+        let received = request.send().await.expect("the gateway responds");
+        let response = Response {
+            status: received.status().as_u16(),
+            headers: received.headers().clone(),
+            body: received.bytes().await.expect("the gateway responds in full").into(),
         };
-        answer.assert_wears_the_envelope(&self.method)
+        response.assert_wears_the_envelope(&self.method)
     }
 }

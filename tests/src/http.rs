@@ -34,10 +34,12 @@ struct Connections {
 }
 
 impl Server {
-    /// Answers each request with `answer`. `None` closes the connection without an answer.
-    pub(crate) async fn start<Answering>(answer: impl Fn(Request) -> Answering + Clone + Send + Sync + 'static) -> Self
+    /// Responds to each request with `respond`. `None` closes the connection without a response.
+    pub(crate) async fn start<Responding>(
+        respond: impl Fn(Request) -> Responding + Clone + Send + Sync + 'static,
+    ) -> Self
     where
-        Answering: Future<Output = Option<Response>> + Send,
+        Responding: Future<Output = Option<Response>> + Send,
     {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
@@ -46,7 +48,7 @@ impl Server {
         let serving = tokio::spawn(async move {
             let mut tasks = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                let answer = answer.clone();
+                let respond = respond.clone();
                 let connections = Arc::clone(&shared);
                 let deaths = connections.deaths.load(Ordering::SeqCst);
                 tasks.spawn(async move {
@@ -57,7 +59,9 @@ impl Server {
                         }
                         let (head, body) = request.into_parts();
                         let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
-                        answer(Request::from_parts(head, body)).await.ok_or(io::Error::other("left without an answer"))
+                        respond(Request::from_parts(head, body))
+                            .await
+                            .ok_or(io::Error::other("left without a response"))
                     });
                     // Either side may go at any time: that is what these tests are about.
                     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
@@ -67,7 +71,7 @@ impl Server {
         Self { address, serving, connections }
     }
 
-    /// Lets each connection that there is die. The client learns so when it uses it, and not before.
+    /// Lets each open connection die. A client notices when it next uses one.
     pub(crate) fn let_connections_die(&self) {
         self.connections.deaths.fetch_add(1, Ordering::SeqCst);
     }
@@ -92,7 +96,7 @@ impl Drop for Server {
     }
 }
 
-/// An answer in JSON, with this status.
+/// A response in JSON, with this status.
 pub(crate) fn json(status: u16, body: impl Into<Bytes>) -> Response {
     let response = hyper::Response::builder().status(status).header("content-type", "application/json");
     response.body(Full::new(body.into())).expect("status and header are legal")

@@ -23,7 +23,7 @@ use crate::recorded::assert_among_recorded;
 use crate::stack::{Stack, scope, variable};
 use crate::unique_text;
 
-/// By this variable the local AWS is told to hand a function's events to another host.
+/// The local AWS sends a function's events to the host in this variable, if it is set.
 const HOST_VARIABLE: &str = "MINISTACK_LAMBDA_PROXY_URL";
 /// The builds that the local stack has deployed.
 const BINARIES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/release");
@@ -56,14 +56,14 @@ pub struct Instance {
     _runtime_api: Server,
 }
 
-/// What came of an event.
+/// The result of an invocation.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// The function's answer.
-    Answered(Value),
+    /// The function's response.
+    Responded(Value),
     /// The function's error.
     Failed(Value),
-    /// The function was killed, ended by itself, or took longer than it may, before it had answered.
+    /// The function was killed, ended by itself, or timed out, before it responded.
     Died,
 }
 
@@ -121,7 +121,7 @@ impl Function {
         command.envs([
             ("AWS_ENDPOINT_URL", proxy.url().as_str()),
             ("AWS_REGION", "eu-west-2"),
-            // Tells the proxy who calls.
+            // The proxy knows the caller by it.
             ("AWS_ACCESS_KEY_ID", &self.deployed_as),
             ("AWS_SECRET_ACCESS_KEY", "test"),
             ("AWS_LAMBDA_RUNTIME_API", &runtime_api.authority()),
@@ -150,7 +150,7 @@ impl Instance {
         let mut asked = api.asked.subscribe();
         let runtime_api = Server::start(move |request| {
             let api = Arc::clone(&api);
-            async move { api.answer(&request).await }
+            async move { api.respond(&request).await }
         })
         .await;
         let spawned = function.command(&runtime_api, proxy).spawn();
@@ -181,8 +181,8 @@ impl Instance {
         kill(Pid::from_raw(pid), signal).expect("a child can be signalled");
     }
 
-    /// Gives the function an event, and waits until it asks for the next one: it may have something left to do when it has
-    /// answered. Whatever it asks of AWS must have been recorded.
+    /// Gives the function an event, and waits until it asks for the next one: it may have something left to do after its
+    /// response. Whatever it asks of AWS must have been recorded.
     pub async fn invoke(&mut self, event: &Value) -> Outcome {
         let asked_before = *self.asked.borrow();
         self.events.send(event.clone()).expect("the Runtime API serves");
@@ -201,7 +201,7 @@ impl Instance {
         if !lives {
             self.child.kill().await.expect("a child can be killed");
         }
-        assert!(outcome.is_none() || lives || killed, "it has answered and then died: {outcome:?}");
+        assert!(outcome.is_none() || lives || killed, "it responded and then died: {outcome:?}");
         outcome.unwrap_or(Outcome::Died)
     }
 }
@@ -214,12 +214,12 @@ struct RuntimeApi {
 }
 
 impl RuntimeApi {
-    async fn answer(&self, request: &Request) -> Option<Response> {
+    async fn respond(&self, request: &Request) -> Option<Response> {
         let path = request.uri().path().strip_prefix("/2018-06-01/runtime/")?;
         let body = || serde_json::from_slice(request.body()).unwrap_or_default();
         match path.rsplit('/').next()? {
             "next" => return self.next().await,
-            "response" => self.outcome.send(Outcome::Answered(body())).ok()?,
+            "response" => self.outcome.send(Outcome::Responded(body())).ok()?,
             "error" => self.outcome.send(Outcome::Failed(body())).ok()?,
             _ => return None,
         }
@@ -247,15 +247,15 @@ impl Outcome {
     /// The enquiry's id, if it is the ring's 201.
     #[must_use]
     pub fn accepted_id(&self) -> Option<String> {
-        let Self::Answered(response) = self else { return None };
+        let Self::Responded(response) = self else { return None };
         let body: Value = serde_json::from_str(response["body"].as_str()?).ok()?;
         (response["statusCode"] == 201).then(|| body["id"].as_str().map(str::to_owned))?
     }
 
-    /// Expects an answer.
+    /// Expects a response.
     #[track_caller]
-    pub fn assert_answered(&self) {
-        assert!(matches!(self, Self::Answered(_)), "{self:?}");
+    pub fn assert_responded(&self) {
+        assert!(matches!(self, Self::Responded(_)), "{self:?}");
     }
 }
 
@@ -289,7 +289,7 @@ impl Stack {
                 let _under_way = under_way.read().await;
                 let event = serde_json::from_slice(event.body()).ok()?;
                 match Instance::start(&function, &proxy).await.invoke(&event).await {
-                    Outcome::Answered(answer) => Some(http::json(200, answer.to_string())),
+                    Outcome::Responded(response) => Some(http::json(200, response.to_string())),
                     Outcome::Failed(error) => Some(http::json(500, error.to_string())),
                     Outcome::Died => None,
                 }
@@ -317,8 +317,8 @@ impl Stack {
     async fn lambda(&self, method: Method, path: &str, body: &Value) -> Value {
         let url = self.control_plane(&format!("/2015-03-31/{path}"));
         let request = self.http.request(method, url).header("authorization", scope("lambda")).json(body);
-        let answer = request.send().await.expect("the local AWS answers");
-        let (status, text) = (answer.status(), answer.text().await.unwrap_or_default());
+        let response = request.send().await.expect("the local AWS responds");
+        let (status, text) = (response.status(), response.text().await.unwrap_or_default());
         assert!(status.is_success(), "{path}: {status} {text}");
         serde_json::from_str(&text).unwrap_or_default()
     }

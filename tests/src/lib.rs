@@ -6,7 +6,6 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-mod answer;
 mod caller;
 mod events;
 mod http;
@@ -14,16 +13,17 @@ mod lambda;
 mod notifications;
 mod proxy;
 mod recorded;
+mod response;
 mod stack;
 mod stored;
 
-pub use answer::{Answer, codes};
 pub use caller::{Call, Caller, ENQUIRIES};
 pub use events::{event_of_delivery, event_of_post, event_of_schedule};
 pub use lambda::{Function, Instance, Outcome};
 pub use notifications::Mail;
 pub use proxy::{AwsCall, Failure, Fault, Proxy};
 pub use recorded::{Calls, assert_recorded};
+pub use response::{Response, codes};
 pub use stack::Stack;
 pub use stored::{Item, Table};
 

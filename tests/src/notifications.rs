@@ -1,4 +1,4 @@
-//! What becomes of an enquiry's notification: the queue, the record, the mailbox, and the time that passes.
+//! An enquiry's notification on its way: the queue, the record, the mailbox, and the time that passes.
 
 use std::time::Duration;
 
@@ -90,8 +90,8 @@ impl Stack {
         let entries: Vec<_> =
             entries.map(|(index, body)| json!({ "Id": index.to_string(), "MessageBody": body })).collect();
         let batch = json!({ "QueueUrl": self.notifications_queue_url, "Entries": entries });
-        let answer = self.call_aws("sqs", "AmazonSQS.SendMessageBatch", &batch).await;
-        assert_eq!(answer["Successful"].as_array().map(Vec::len), Some(bodies.len()), "{answer}");
+        let response = self.call_aws("sqs", "AmazonSQS.SendMessageBatch", &batch).await;
+        assert_eq!(response["Successful"].as_array().map(Vec::len), Some(bodies.len()), "{response}");
     }
 
     /// Lets time pass for an enquiry's notification: it is due, and a lease that nobody is working under is over. Nobody is
@@ -173,7 +173,7 @@ impl Stack {
     /// Puts an event on the default bus.
     pub async fn put_event(&self, source: &str, detail_type: &str, detail: &Value) {
         let entry = json!({ "Source": source, "DetailType": detail_type, "Detail": detail.to_string() });
-        let answer = self.call_aws("events", "AWSEvents.PutEvents", &json!({ "Entries": [entry] })).await;
-        assert_eq!(answer["FailedEntryCount"], 0, "{answer}");
+        let response = self.call_aws("events", "AWSEvents.PutEvents", &json!({ "Entries": [entry] })).await;
+        assert_eq!(response["FailedEntryCount"], 0, "{response}");
     }
 }

@@ -39,11 +39,11 @@ pub enum Failure {
     Refused,
     /// SES rejects this very mail.
     Rejected,
-    /// The service has done it; its answer is lost, and so are the answers to all further attempts.
-    AnswerLost,
-    /// The same, but the next attempt is answered.
-    AnswerLostOnce,
-    /// Nothing is done and nothing is answered, until the caller gives up or the fault is lifted.
+    /// The service has done it; its response is lost, and so are those to all further attempts.
+    ResponseLost,
+    /// The same, but the next attempt gets its response.
+    ResponseLostOnce,
+    /// The service does nothing and does not respond, until the caller gives up or the fault is lifted.
     Hangs,
     /// The service has done it, and the function is killed before it learns so.
     Killed,
@@ -96,7 +96,7 @@ impl AwsCall {
         }
     }
 
-    /// Updates are told apart by the state that they set, or by setting none.
+    /// An update is known by the state that it sets, or by setting none.
     fn of_update(update: &Value) -> Option<Self> {
         let expression = update["UpdateExpression"].as_str()?;
         let Some((_, state)) = expression.split_once("mail_state = ") else {
@@ -140,7 +140,7 @@ impl Fault {
 
 impl Failure {
     /// All that pass.
-    pub const ALL: [Self; 5] = [Self::Refused, Self::AnswerLost, Self::AnswerLostOnce, Self::Hangs, Self::Killed];
+    pub const ALL: [Self; 5] = [Self::Refused, Self::ResponseLost, Self::ResponseLostOnce, Self::Hangs, Self::Killed];
 }
 
 impl Proxy {
@@ -162,10 +162,10 @@ impl Proxy {
             deployed: stack.deployed().await,
             asked: Mutex::default(),
         });
-        let answering = Arc::clone(&seen);
+        let shared = Arc::clone(&seen);
         let server = Server::start(move |request| {
-            let seen = Arc::clone(&answering);
-            async move { seen.answer(request).await }
+            let seen = Arc::clone(&shared);
+            async move { seen.respond(request).await }
         });
         Self { server: Arc::new(server.await), seen }
     }
@@ -213,7 +213,7 @@ impl Proxy {
         self.seen.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Lets each connection that there is die. Who uses it gets no answer, and nothing is done.
+    /// Lets each open connection die. A request over one gets no response, and nothing is done.
     pub fn let_connections_die(&self) {
         self.server.let_connections_die();
     }
@@ -235,7 +235,7 @@ impl Proxy {
 }
 
 impl Seen {
-    async fn answer(&self, request: Request) -> Option<Response> {
+    async fn respond(&self, request: Request) -> Option<Response> {
         let call = AwsCall::of(&request);
         self.requests().push((call, request.body().clone()));
         self.deployed.note(&request, &mut self.asked.lock().unwrap_or_else(PoisonError::into_inner));
@@ -243,7 +243,7 @@ impl Seen {
         match fault.failure {
             Failure::Refused => Some(fault.call.refusal(strike)),
             Failure::Rejected => Some(error(400, "MessageRejected")),
-            Failure::AnswerLost | Failure::AnswerLostOnce => {
+            Failure::ResponseLost | Failure::ResponseLostOnce => {
                 self.forward(request).await;
                 None
             }
@@ -266,7 +266,7 @@ impl Seen {
     /// The fault that strikes this request, and how many have been struck with it.
     fn fault_at(&self, call: Option<AwsCall>, request: &Request) -> Option<(&Fault, usize)> {
         let fault = self.fault.as_ref()?;
-        let once = fault.failure == Failure::AnswerLostOnce;
+        let once = fault.failure == Failure::ResponseLostOnce;
         let strikes = call == Some(fault.call)
             && mentions(request.body(), &fault.mentioning)
             && !*self.lifted.borrow()
@@ -282,14 +282,14 @@ impl Seen {
         let mut url = self.aws.clone();
         url.set_path(head.uri.path());
         url.set_query(head.uri.query());
-        // Services and regions are told apart by the signature's scope, and signatures are not checked.
+        // The local AWS reads service and region from the signature's scope, and does not check the signature.
         let forwarded = self.http.request(head.method, url).headers(head.headers).body(body).send().await;
-        let answer = forwarded.expect("the local AWS answers");
+        let received = forwarded.expect("the local AWS responds");
         let mut response = Response::new(Full::default());
-        *response.status_mut() = answer.status();
-        *response.headers_mut() = answer.headers().clone();
+        *response.status_mut() = received.status();
+        *response.headers_mut() = received.headers().clone();
         response.headers_mut().remove("transfer-encoding");
-        *response.body_mut() = Full::new(answer.bytes().await.expect("the local AWS answers in full"));
+        *response.body_mut() = Full::new(received.bytes().await.expect("the local AWS responds in full"));
         response
     }
 }

@@ -1,5 +1,5 @@
 //! What the functions ask of AWS, as IAM looks at it: who, which operation, on which resource. It is read off the requests on the
-//! wire and told in the template's names.
+//! wire, and resources have the template's names.
 //!
 //! `infra/recorded-calls.json` holds all of it, and `infra/test_grants.py` compares that with what the functions' roles allow.
 //! So no driven function may ask for anything that is not in there, whichever test drives it.
@@ -166,8 +166,8 @@ impl Stack {
     async fn cloudformation(&self, action: &str) -> String {
         let query = format!("Action={action}&Version=2010-05-15&StackName={}", variable("STACK_NAME"));
         let request = self.http.post(&self.aws_endpoint_url).header("authorization", scope("cloudformation"));
-        let answer = request.body(query).send().await.expect("the local AWS answers");
-        answer.text().await.expect("the local AWS answers in full")
+        let response = request.body(query).send().await.expect("the local AWS responds");
+        response.text().await.expect("the local AWS responds in full")
     }
 }
 

@@ -20,8 +20,8 @@ const SECONDS_LEFT_TO_START: u64 = 25;
 const MAX_EXPERIMENTS: usize = 5;
 /// Between two looks at a condition that is waited for.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
-/// Far above what any answer takes: it only keeps a hung stack from hanging the tests.
-const ANSWER_DEADLINE: Duration = Duration::from_mins(2);
+/// Far above what any response takes: it only keeps a hung stack from hanging the tests.
+const RESPONSE_DEADLINE: Duration = Duration::from_mins(2);
 
 /// The API, the tables, the queues and the mailbox under test.
 pub struct Stack {
@@ -54,7 +54,7 @@ impl Stack {
             http: reqwest::Client::builder()
                 .no_proxy()
                 .redirect(reqwest::redirect::Policy::none())
-                .timeout(ANSWER_DEADLINE)
+                .timeout(RESPONSE_DEADLINE)
                 .build()
                 .expect("a plain HTTP client needs nothing"),
             dynamodb: aws_sdk_dynamodb::Client::from_conf(
@@ -112,7 +112,7 @@ impl Stack {
         }
     }
 
-    /// What the template calls everything. Asked for once.
+    /// The template's names of everything, asked for once.
     pub(crate) async fn deployed(&self) -> Arc<Deployed> {
         let deployed = self.deployed.get_or_init(async || Arc::new(self.describe_deployed().await)).await;
         Arc::clone(deployed)
@@ -122,8 +122,8 @@ impl Stack {
     pub(crate) async fn call_aws(&self, service: &str, target: &str, body: &Value) -> Value {
         let request = self.http.post(&self.aws_endpoint_url).header("authorization", scope(service));
         let request = request.header("x-amz-target", target).header("content-type", "application/x-amz-json-1.1");
-        let answer = request.body(body.to_string()).send().await.expect("the local AWS answers");
-        let (status, text) = (answer.status(), answer.text().await.unwrap_or_default());
+        let response = request.body(body.to_string()).send().await.expect("the local AWS responds");
+        let (status, text) = (response.status(), response.text().await.unwrap_or_default());
         assert!(status.is_success(), "{target}: {status} {text}");
         serde_json::from_str(&text).unwrap_or_default()
     }
@@ -135,7 +135,7 @@ impl Stack {
 
     pub(crate) async fn get_json(&self, service: &str, url: reqwest::Url) -> Value {
         let request = self.http.get(url).header("authorization", scope(service));
-        request.send().await.expect("the local AWS answers").json().await.expect("the local AWS answers in JSON")
+        request.send().await.expect("the local AWS responds").json().await.expect("the local AWS responds in JSON")
     }
 
     async fn start_of_experiment(&self) -> (Instant, u64) {
@@ -155,7 +155,7 @@ pub(crate) fn variable(name: &str) -> String {
     env::var(name).unwrap_or_else(|_| panic!("{name} is not set: these tests need the local stack, so run `make test`"))
 }
 
-/// What stands for a signature. The local AWS checks none, but tells services and regions apart by the scope in it.
+/// Stands in for a signature. The local AWS checks none, but reads service and region from its scope.
 pub(crate) fn scope(service: &str) -> String {
     let credential = format!("test/20260101/eu-west-2/{service}/aws4_request");
     format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=none")

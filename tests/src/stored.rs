@@ -70,7 +70,7 @@ impl Stack {
     pub async fn enquiry(&self, id: &str) -> Item {
         let request = self.dynamodb.get_item().table_name(&self.enquiries_table).consistent_read(true);
         let found = request.key("id", AttributeValue::S(id.to_owned())).send().await.expect("the table can be read");
-        Item(found.item.unwrap_or_else(|| panic!("{id} was answered and is not in the table")))
+        Item(found.item.unwrap_or_else(|| panic!("{id} was accepted and is not in the table")))
     }
 
     /// How many rows of a table hold this text, whichever the attribute.

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 const MAILED_AFTER_AT_MOST: SignedDuration = SignedDuration::from_mins(3);
-/// Longer than it may take, so that a mail that is late is told from one that never comes.
+/// Longer than it may take, to distinguish a late mail from one that never comes.
 const WAITED_FOR: Duration = Duration::from_mins(6);
 
 #[tokio::test]

@@ -1,28 +1,28 @@
-//! What is accepted, and what becomes of it.
+//! What is accepted, and how it is recorded.
 
 use end_to_end::{AwsCall, ENQUIRIES, Item, Proxy, Stack, event_of_post, unique_text};
 use serde_json::{Value, json};
 
 use crate::{CONTACT_US, assert_body, nested_to, padded_to, with_field, with_field_count, with_fields, with_fields_of};
 
-/// Sends this body as a caller of its own, and gives the record that came of it.
+/// Sends this body as a caller of its own, and gives the record.
 async fn record(stack: &Stack, body: impl Into<Vec<u8>>) -> Item {
     let id = stack.caller().post(body).send().await.assert_accepted();
     stack.enquiry(&id).await
 }
 
 #[tokio::test]
-async fn an_accepted_enquiry_is_answered_201_with_its_id_and_status() {
+async fn an_accepted_enquiry_gets_a_201_with_its_id_and_status() {
     let stack = Stack::from_environment();
-    let answer = stack.caller().post(CONTACT_US).send().await;
-    let id = answer.assert_accepted();
+    let response = stack.caller().post(CONTACT_US).send().await;
+    let id = response.assert_accepted();
     let random = id.strip_prefix("enq_").unwrap_or_default();
     assert!(
         random.len() == 6 && random.bytes().all(|byte| b"0123456789ABCDEFGHJKMNPQRSTVWXYZ".contains(&byte)),
         "{id}"
     );
-    assert_eq!(answer.header("idempotent-replayed"), None);
-    assert_body("accepted", &answer);
+    assert_eq!(response.header("idempotent-replayed"), None);
+    assert_body("accepted", &response);
 }
 
 #[tokio::test]
@@ -37,14 +37,14 @@ async fn two_equal_submissions_without_a_key_are_two_enquiries() {
 #[tokio::test]
 async fn the_record_says_what_was_sent_when_and_by_which_call() {
     let stack = Stack::from_environment();
-    let answer = stack.caller().post(CONTACT_US).send().await;
-    let enquiry = stack.enquiry(&answer.assert_accepted()).await;
-    assert_eq!(enquiry.text("id"), answer.text("/id").as_deref());
+    let response = stack.caller().post(CONTACT_US).send().await;
+    let enquiry = stack.enquiry(&response.assert_accepted()).await;
+    assert_eq!(enquiry.text("id"), response.text("/id").as_deref());
     assert_eq!(enquiry.text("form"), Some("contact-us"));
     assert_eq!(enquiry.text("dept"), Some("support"));
     assert_eq!(enquiry.text("status"), Some("new"));
-    assert_eq!(enquiry.text("request_id"), Some(answer.request_id().as_str()));
-    assert_eq!(enquiry.text("environment"), answer.text("/meta/environment").as_deref());
+    assert_eq!(enquiry.text("request_id"), Some(response.request_id().as_str()));
+    assert_eq!(enquiry.text("environment"), response.text("/meta/environment").as_deref());
     let created_at = enquiry.text("created_at").unwrap_or_default();
     let read_back = created_at.parse::<jiff::Timestamp>().map(|timestamp| format!("{timestamp:.3}"));
     assert_eq!(read_back.ok().as_deref(), Some(created_at), "RFC 3339 in UTC with milliseconds");
@@ -77,13 +77,13 @@ async fn a_dept_is_one_of_four_or_left_out() {
 async fn id_and_status_are_the_servers_and_ignored() {
     let stack = Stack::from_environment();
     let body = r#"{"id":"enq_000000","status":"closed","form":"contact-us","fields":{"consent":"yes"}}"#;
-    let answer = stack.caller().post(body).send().await;
-    let id = answer.assert_accepted();
+    let response = stack.caller().post(body).send().await;
+    let id = response.assert_accepted();
     assert_ne!(id, "enq_000000");
-    assert_eq!(answer.text("/status").as_deref(), Some("new"));
+    assert_eq!(response.text("/status").as_deref(), Some("new"));
     let enquiry = stack.enquiry(&id).await;
     assert_eq!(enquiry.text("status"), Some("new"));
-    assert_eq!(enquiry.text("request_id"), Some(answer.request_id().as_str()));
+    assert_eq!(enquiry.text("request_id"), Some(response.request_id().as_str()));
 }
 
 #[tokio::test]
@@ -140,8 +140,8 @@ async fn what_is_exactly_at_a_limit_passes() {
         ("a body of 65,536 bytes", padded_to(65_536)),
         ("32 levels of nesting", nested_to(32)),
     ] {
-        let answer = stack.caller().post(body).send().await;
-        assert_eq!(answer.status, 201, "{limit}: {answer}");
+        let response = stack.caller().post(body).send().await;
+        assert_eq!(response.status, 201, "{limit}: {response}");
     }
 }
 
@@ -201,8 +201,8 @@ async fn json_may_have_any_parameters_but_another_charset() {
         "application/json; profile=\"a;b\"; charset=utf-8",
     ] {
         let call = stack.caller().call("POST", ENQUIRIES).header("content-type", content_type).body(CONTACT_US);
-        let answer = call.send().await;
-        assert_eq!(answer.status, 201, "{content_type}: {answer}");
+        let response = call.send().await;
+        assert_eq!(response.status, 201, "{content_type}: {response}");
     }
 }
 

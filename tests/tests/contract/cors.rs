@@ -1,6 +1,6 @@
 //! What a browser needs to see.
 
-use end_to_end::{Answer, Call, Caller, ENQUIRIES, Stack};
+use end_to_end::{Call, Caller, ENQUIRIES, Response, Stack};
 
 use crate::{CONTACT_US, assert_body};
 
@@ -13,33 +13,33 @@ fn preflight<'stack>(caller: &Caller<'stack>) -> Call<'stack> {
         .header("access-control-request-headers", "content-type,idempotency-key")
 }
 
-/// Expects that a page of any origin may read the answer, its listed headers included, and never with credentials.
+/// Expects that a page of any origin may read the response, its listed headers included, and never with credentials.
 #[track_caller]
-fn check_readable(answer: &Answer) {
-    assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "{answer}");
-    assert_eq!(answer.header("access-control-allow-credentials"), None, "{answer}");
+fn check_readable(response: &Response) {
+    assert_eq!(response.header("access-control-allow-origin"), Some("*"), "{response}");
+    assert_eq!(response.header("access-control-allow-credentials"), None, "{response}");
     assert_eq!(
-        answer.header_list("access-control-expose-headers"),
+        response.header_list("access-control-expose-headers"),
         ["x-credicorp-request-id", "retry-after", "ratelimit", "ratelimit-policy", "idempotent-replayed"],
-        "{answer}",
+        "{response}",
     );
 }
 
 #[tokio::test]
-async fn a_preflight_is_answered_with_what_is_allowed_and_for_how_long() {
+async fn a_preflight_response_says_what_is_allowed_and_for_how_long() {
     let stack = Stack::from_environment();
     let caller = stack.caller();
-    let answer = preflight(&caller).send().await;
-    assert_eq!(answer.status, 200, "{answer}");
-    check_readable(&answer);
-    assert!(answer.header_list("access-control-allow-methods").contains(&"POST"), "{answer}");
-    assert_eq!(answer.header_list("access-control-allow-headers"), ["content-type", "idempotency-key"], "{answer}");
-    assert_eq!(answer.header("access-control-max-age"), Some("86400"), "{answer}");
-    assert_body("preflight", &answer);
+    let response = preflight(&caller).send().await;
+    assert_eq!(response.status, 200, "{response}");
+    check_readable(&response);
+    assert!(response.header_list("access-control-allow-methods").contains(&"POST"), "{response}");
+    assert_eq!(response.header_list("access-control-allow-headers"), ["content-type", "idempotency-key"], "{response}");
+    assert_eq!(response.header("access-control-max-age"), Some("86400"), "{response}");
+    assert_body("preflight", &response);
 }
 
 #[tokio::test]
-async fn an_options_request_that_is_no_preflight_is_answered_alike() {
+async fn an_options_request_that_is_no_preflight_gets_the_same_response() {
     let stack = Stack::from_environment();
     let caller = stack.caller();
     for call in [
@@ -48,14 +48,14 @@ async fn an_options_request_that_is_no_preflight_is_answered_alike() {
         caller.call("OPTIONS", ENQUIRIES).header("content-type", "text/plain").body("x".repeat(65_537)),
         preflight(&caller).header("idempotency-key", "bad key"),
     ] {
-        let answer = call.send().await;
-        assert_eq!(answer.status, 200, "{answer}");
-        assert_body("preflight", &answer);
+        let response = call.send().await;
+        assert_eq!(response.status, 200, "{response}");
+        assert_body("preflight", &response);
     }
 }
 
 #[tokio::test]
-async fn every_answer_is_readable_success_error_and_the_gateways_own() {
+async fn every_response_is_readable_success_error_and_the_gateways_own() {
     let stack = Stack::from_environment();
     let caller = stack.caller();
     for (status, call) in [
@@ -67,8 +67,8 @@ async fn every_answer_is_readable_success_error_and_the_gateways_own() {
         (404, caller.call("POST", "/public/v1/nothing")),
         (404, caller.call("OPTIONS", "/public/v1/nothing")),
     ] {
-        let answer = call.header("origin", ORIGIN).send().await;
-        assert_eq!(answer.status, status, "{answer}");
-        check_readable(&answer);
+        let response = call.header("origin", ORIGIN).send().await;
+        assert_eq!(response.status, status, "{response}");
+        check_readable(&response);
     }
 }

@@ -75,18 +75,18 @@ async fn publishable_keys_and_request_ids_are_no_secrets_and_stay() {
 async fn invalid_form_is_shaped_like_a_credential() {
     for form in ["sk_live_abc", "whsec_abc123"] {
         let body = format!(r#"{{"form":"{form}","fields":{{"consent":"yes"}}}}"#);
-        let answer = Stack::from_environment().caller().post(body).send().await;
-        answer.assert_violations(&[("invalid_form", "form")]);
+        let response = Stack::from_environment().caller().post(body).send().await;
+        response.assert_violations(&[("invalid_form", "form")]);
     }
 }
 
 #[tokio::test]
 async fn a_violation_does_not_repeat_a_credential_that_a_fields_name_holds() {
     let body = r#"{"form":"contact-us","fields":{"sk_live_abcdef":null,"consent":"yes"}}"#;
-    let answer = Stack::from_environment().caller().post(body).send().await;
-    answer.assert_violations(&[("invalid_field_value", "fields.[REDACTED:secret_key]")]);
-    assert!(!answer.to_string().contains("abcdef"), "{answer}");
-    assert_body("credential_in_a_name", &answer);
+    let response = Stack::from_environment().caller().post(body).send().await;
+    response.assert_violations(&[("invalid_field_value", "fields.[REDACTED:secret_key]")]);
+    assert!(!response.to_string().contains("abcdef"), "{response}");
+    assert_body("credential_in_a_name", &response);
 }
 
 #[tokio::test]

@@ -3,38 +3,38 @@
 
 use std::path::Path;
 
-use end_to_end::{Answer, ENQUIRIES, Stack, Table, codes, unique_text};
+use end_to_end::{ENQUIRIES, Response, Stack, Table, codes, unique_text};
 
 use crate::accepted::email_of;
 use crate::{CONTACT_US, assert_body, nested_to, padded_to, with_field, with_field_count, with_fields, with_fields_of};
 
 /// Sends each body as a caller of its own.
-async fn post_all<Body: Into<Vec<u8>>>(bodies: impl IntoIterator<Item = Body>) -> Vec<Answer> {
+async fn post_all<Body: Into<Vec<u8>>>(bodies: impl IntoIterator<Item = Body>) -> Vec<Response> {
     let stack = Stack::from_environment();
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for body in bodies {
-        answers.push(stack.caller().post(body).send().await);
+        responses.push(stack.caller().post(body).send().await);
     }
-    answers
+    responses
 }
 
 /// Expects the code, which is about nothing in particular of the submission, and keeps the first body for review.
 #[track_caller]
-fn check_refused(answers: &[Answer], code: &str) {
-    for answer in answers {
-        answer.assert_refused(code, None);
-        assert!(answer.json().pointer("/error/violations").is_none(), "{answer}");
+fn check_refused(responses: &[Response], code: &str) {
+    for response in responses {
+        response.assert_refused(code, None);
+        assert!(response.json().pointer("/error/violations").is_none(), "{response}");
     }
-    assert_body(code, &answers[0]);
+    assert_body(code, &responses[0]);
 }
 
 /// Expects this one violation, and keeps the first body for review.
 #[track_caller]
-fn check_violation(answers: &[Answer], code: &str, param: &str) {
-    for answer in answers {
-        answer.assert_violations(&[(code, param)]);
+fn check_violation(responses: &[Response], code: &str, param: &str) {
+    for response in responses {
+        response.assert_violations(&[(code, param)]);
     }
-    assert_body(code, &answers[0]);
+    assert_body(code, &responses[0]);
 }
 
 #[tokio::test]
@@ -110,8 +110,8 @@ async fn malformed_json_is_an_unpaired_surrogate_escape_anywhere() {
             format!(r#"{{"form":"contact-us","fields":{{"consent":"yes"}},"{escape}":1}}"#),
             format!(r#"{{"form":"contact-us","fields":{{"consent":"yes"}},"ignored":[{{"x":["{escape}"]}}]}}"#),
         ];
-        for answer in post_all(bodies).await {
-            answer.assert_refused("malformed_json", None);
+        for response in post_all(bodies).await {
+            response.assert_refused("malformed_json", None);
         }
     }
 }
@@ -128,8 +128,8 @@ async fn malformed_json_is_a_duplicate_key_at_any_depth_and_after_unescaping() {
         r#"{"form":"contact-us","fields":{"consent":"yes"},"ignored":{"":1,"":1}}"#,
         r#"{"form":"contact-us","fields":{"consent":"yes"},"ignored":[[{"x":{"y":1,"\u0079":2}}]]}"#,
     ];
-    for answer in post_all(bodies).await {
-        answer.assert_refused("malformed_json", None);
+    for response in post_all(bodies).await {
+        response.assert_refused("malformed_json", None);
     }
 }
 
@@ -137,15 +137,15 @@ async fn malformed_json_is_a_duplicate_key_at_any_depth_and_after_unescaping() {
 async fn malformed_json_is_nested_deeper_than_32() {
     let objects = format!("{}1{}", r#"{"x":"#.repeat(33), "}".repeat(33));
     let bodies = [nested_to(33), "[".repeat(33) + &"]".repeat(33), objects, nested_to(20_000), "[".repeat(60_000)];
-    for answer in post_all(bodies).await {
-        answer.assert_refused("malformed_json", None);
+    for response in post_all(bodies).await {
+        response.assert_refused("malformed_json", None);
     }
 }
 
 #[tokio::test]
 async fn invalid_idempotency_key_is_empty_too_long_or_not_visible_ascii() {
     let stack = Stack::from_environment();
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for key in [
         b"two words".to_vec(),
         Vec::new(),
@@ -159,9 +159,9 @@ async fn invalid_idempotency_key_is_empty_too_long_or_not_visible_ascii() {
         vec![b'k'; 256],
         [b"\"", [b'k'; 256].as_slice(), b"\""].concat(),
     ] {
-        answers.push(stack.caller().post(CONTACT_US).header("idempotency-key", key).send().await);
+        responses.push(stack.caller().post(CONTACT_US).header("idempotency-key", key).send().await);
     }
-    check_refused(&answers, "invalid_idempotency_key");
+    check_refused(&responses, "invalid_idempotency_key");
 }
 
 #[tokio::test]
@@ -169,12 +169,12 @@ async fn invalid_idempotency_key_is_what_a_broken_page_sends() {
     let stack = Stack::from_environment();
     for placeholder in ["undefined", "null", "NaN", "true", "false", "[object Object]"] {
         for key in [placeholder.to_owned(), format!("\"{placeholder}\"")] {
-            let answer = stack.caller().post(CONTACT_US).header("idempotency-key", key).send().await;
-            answer.assert_refused("invalid_idempotency_key", None);
-            let message = answer.text("/error/message").unwrap_or_default();
-            assert!(message.contains(&format!("\"{placeholder}\"")), "{answer}");
+            let response = stack.caller().post(CONTACT_US).header("idempotency-key", key).send().await;
+            response.assert_refused("invalid_idempotency_key", None);
+            let message = response.text("/error/message").unwrap_or_default();
+            assert!(message.contains(&format!("\"{placeholder}\"")), "{response}");
             if placeholder == "undefined" {
-                assert_body("placeholder_idempotency_key", &answer);
+                assert_body("placeholder_idempotency_key", &response);
             }
         }
     }
@@ -185,32 +185,32 @@ async fn invalid_idempotency_key_is_sent_twice() {
     let stack = Stack::from_environment();
     for (first, second) in [("one", "two"), ("one", "one"), ("\"one\"", "\"two\""), ("one", ""), ("", "one")] {
         let call = stack.caller().post(CONTACT_US);
-        let answer = call.header("idempotency-key", first).header("idempotency-key", second).send().await;
-        answer.assert_refused("invalid_idempotency_key", None);
+        let response = call.header("idempotency-key", first).header("idempotency-key", second).send().await;
+        response.assert_refused("invalid_idempotency_key", None);
     }
 }
 
 #[tokio::test]
 async fn method_not_allowed_is_anything_but_post_and_options() {
     let stack = Stack::from_environment();
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for method in ["GET", "PUT", "DELETE", "PATCH"] {
         for body in ["", CONTACT_US] {
-            answers.push(stack.caller().call(method, ENQUIRIES).body(body).send().await);
+            responses.push(stack.caller().call(method, ENQUIRIES).body(body).send().await);
         }
     }
-    for answer in &answers {
-        assert_eq!(answer.header("allow"), Some("OPTIONS, POST"), "{answer}");
+    for response in &responses {
+        assert_eq!(response.header("allow"), Some("OPTIONS, POST"), "{response}");
     }
-    check_refused(&answers, "method_not_allowed");
+    check_refused(&responses, "method_not_allowed");
 }
 
 #[tokio::test]
 async fn method_not_allowed_is_head_which_has_no_body() {
     let stack = Stack::from_environment();
-    let answer = stack.caller().call("HEAD", ENQUIRIES).send().await;
-    assert_eq!(answer.status, 405, "{answer}");
-    assert_eq!(answer.header("allow"), Some("OPTIONS, POST"), "{answer}");
+    let response = stack.caller().call("HEAD", ENQUIRIES).send().await;
+    assert_eq!(response.status, 405, "{response}");
+    assert_eq!(response.header("allow"), Some("OPTIONS, POST"), "{response}");
 }
 
 #[tokio::test]
@@ -222,7 +222,7 @@ async fn payload_too_large_is_over_64_kib_as_received() {
 #[tokio::test]
 async fn unsupported_media_type_is_anything_but_json_in_utf_8() {
     let stack = Stack::from_environment();
-    let mut answers = vec![stack.caller().call("POST", ENQUIRIES).body(CONTACT_US).send().await];
+    let mut responses = vec![stack.caller().call("POST", ENQUIRIES).body(CONTACT_US).send().await];
     for content_type in [
         "",
         "text/plain",
@@ -243,17 +243,17 @@ async fn unsupported_media_type_is_anything_but_json_in_utf_8() {
         "application/json; charset=\"utf-16\"; profile=x",
     ] {
         let call = stack.caller().call("POST", ENQUIRIES).header("content-type", content_type).body(CONTACT_US);
-        answers.push(call.send().await);
+        responses.push(call.send().await);
     }
-    check_refused(&answers, "unsupported_media_type");
+    check_refused(&responses, "unsupported_media_type");
 }
 
 #[tokio::test]
 async fn unsupported_media_type_is_any_content_encoding() {
     let stack = Stack::from_environment();
     for encoding in ["gzip", "GZIP", "br", "deflate", "gzip, br", "identity", "x"] {
-        let answer = stack.caller().post(CONTACT_US).header("content-encoding", encoding).send().await;
-        answer.assert_refused("unsupported_media_type", None);
+        let response = stack.caller().post(CONTACT_US).header("content-encoding", encoding).send().await;
+        response.assert_refused("unsupported_media_type", None);
     }
 }
 
@@ -284,18 +284,18 @@ async fn invalid_dept_is_present_and_none_of_the_four() {
 
 #[tokio::test]
 async fn fields_required_is_no_fields_and_so_no_consent() {
-    let answers = post_all([r#"{"form":"contact-us"}"#]).await;
-    answers[0].assert_violations(&[("fields_required", "fields"), ("consent_required", "fields.consent")]);
-    assert_body("fields_required", &answers[0]);
+    let responses = post_all([r#"{"form":"contact-us"}"#]).await;
+    responses[0].assert_violations(&[("fields_required", "fields"), ("consent_required", "fields.consent")]);
+    assert_body("fields_required", &responses[0]);
 }
 
 #[tokio::test]
 async fn invalid_fields_is_no_object_and_so_no_consent() {
-    let answers = post_all(["[]", "null", "\"yes\"", "1", "true"].map(with_fields)).await;
-    for answer in &answers {
-        answer.assert_violations(&[("invalid_fields", "fields"), ("consent_required", "fields.consent")]);
+    let responses = post_all(["[]", "null", "\"yes\"", "1", "true"].map(with_fields)).await;
+    for response in &responses {
+        response.assert_violations(&[("invalid_fields", "fields"), ("consent_required", "fields.consent")]);
     }
-    assert_body("invalid_fields", &answers[0]);
+    assert_body("invalid_fields", &responses[0]);
 }
 
 #[tokio::test]
@@ -313,8 +313,8 @@ async fn of_too_many_fields_only_too_many_fields_is_said() {
         let fields: Vec<_> = (0..400).map(|index| format!(r#""{index}{}":[]"#, "é".repeat(64))).collect();
         fields.join(",")
     });
-    for answer in post_all([bad(61, "null"), bad(61, "{}"), bad(5_000, "[]"), bad(5_400, "null"), long]).await {
-        answer.assert_violations(&[("too_many_fields", "fields")]);
+    for response in post_all([bad(61, "null"), bad(61, "{}"), bad(5_000, "[]"), bad(5_400, "null"), long]).await {
+        response.assert_violations(&[("too_many_fields", "fields")]);
     }
 }
 
@@ -337,26 +337,26 @@ async fn no_response_is_over_16_kib_and_the_message_says_how_many_violations_are
         (fields(59, &r"\u0000".repeat(120)), 59 * 3 + 2),
         (fields(59, &"東".repeat(60)), 59 * 2 + 1),
     ] {
-        let answer = Stack::from_environment().caller().post(body).send().await;
-        assert_eq!(answer.status, 422, "{answer}");
-        let error = answer.json()["error"].clone();
+        let response = Stack::from_environment().caller().post(body).send().await;
+        assert_eq!(response.status, 422, "{response}");
+        let error = response.json()["error"].clone();
         let listed = error["violations"].as_array().map_or(0, Vec::len);
-        assert!((10..=100).contains(&listed) && listed < all, "{answer}");
+        assert!((10..=100).contains(&listed) && listed < all, "{response}");
         let message = error["message"].as_str().unwrap_or_default();
-        assert!(message.ends_with(&format!(" {} more violations are not listed.", all - listed)), "{answer}");
+        assert!(message.ends_with(&format!(" {} more violations are not listed.", all - listed)), "{response}");
     }
 }
 
 #[tokio::test]
 async fn unknown_key_is_content_in_the_wrong_place() {
     let body = r#"{"form":"contact-us","department":"complaints","email":"jordan.ellis@example.com","message":"Help","fields":{"consent":"yes"}}"#;
-    let answers = post_all([body]).await;
-    answers[0].assert_violations(&[
+    let responses = post_all([body]).await;
+    responses[0].assert_violations(&[
         ("unknown_key", "department"),
         ("unknown_key", "email"),
         ("unknown_key", "message"),
     ]);
-    assert_body("unknown_key", &answers[0]);
+    assert_body("unknown_key", &responses[0]);
     let long = "é".repeat(100);
     for (keys, param) in [
         (r#""Form":"contact-us""#, "Form"),
@@ -367,9 +367,9 @@ async fn unknown_key_is_content_in_the_wrong_place() {
         (&format!(r#""{long}":{{"a":1}}"#), &long[..128]),
     ] {
         let body = format!(r#"{{"form":"contact-us",{keys},"fields":{{"consent":"yes"}}}}"#);
-        let answer = &post_all([body]).await[0];
-        answer.assert_violations(&[("unknown_key", param)]);
-        assert!(!answer.to_string().contains("4eC39HqLyjWD"), "{answer}");
+        let response = &post_all([body]).await[0];
+        response.assert_violations(&[("unknown_key", param)]);
+        assert!(!response.to_string().contains("4eC39HqLyjWD"), "{response}");
     }
 }
 
@@ -390,11 +390,11 @@ async fn invalid_field_name_is_empty_over_128_bytes_or_has_a_control_character()
         (r"\u007f", "fields.\u{7f}"),
         (r"\u0085", "fields.\u{85}"),
     ] {
-        let answers = post_all([with_field(&format!(r#""{name}":1"#))]).await;
+        let responses = post_all([with_field(&format!(r#""{name}":1"#))]).await;
         let expected = [("fields_too_large", "fields"), ("invalid_field_name", param)];
-        answers[0].assert_violations(&expected[usize::from(name.len() < 16_384)..]);
+        responses[0].assert_violations(&expected[usize::from(name.len() < 16_384)..]);
         if name.is_empty() {
-            assert_body("invalid_field_name", &answers[0]);
+            assert_body("invalid_field_name", &responses[0]);
         }
     }
 }
@@ -404,8 +404,8 @@ async fn invalid_field_value_is_null_an_array_or_an_object() {
     let bodies = ["null", "[]", "{}", "[1]", r#"{"x":"y"}"#].map(|value| with_field(&format!(r#""tags":{value}"#)));
     check_violation(&post_all(bodies).await, "invalid_field_value", "fields.tags");
     for value in ["null", "[]", r#"{"address":"jordan.ellis@example.com"}"#] {
-        let answers = post_all([with_field(&format!(r#""email":{value}"#))]).await;
-        answers[0].assert_violations(&[("invalid_field_value", "fields.email")]);
+        let responses = post_all([with_field(&format!(r#""email":{value}"#))]).await;
+        responses[0].assert_violations(&[("invalid_field_value", "fields.email")]);
     }
 }
 
@@ -520,15 +520,15 @@ async fn everything_wrong_is_said_at_once_what_is_present_in_the_order_sent_and_
         ),
         (r#"{"fields":[],"form":"x"}"#, &[("invalid_fields", "fields"), ("consent_required", "fields.consent")]),
     ];
-    let answers = post_all(cases.map(|(body, _)| body)).await;
-    for (answer, (_, expected)) in answers.iter().zip(cases) {
-        answer.assert_violations(expected);
+    let responses = post_all(cases.map(|(body, _)| body)).await;
+    for (response, (_, expected)) in responses.iter().zip(cases) {
+        response.assert_violations(expected);
     }
-    assert_body("everything_wrong", &answers[0]);
+    assert_body("everything_wrong", &responses[0]);
 }
 
 #[tokio::test]
-async fn of_several_errors_the_earlier_step_is_answered() {
+async fn of_several_errors_that_of_the_earliest_step_is_returned() {
     let stack = Stack::from_environment();
     let call = |method, content_type, key, body: String| {
         let call = stack.caller().call(method, ENQUIRIES).header("content-type", content_type).body(body);
@@ -543,8 +543,8 @@ async fn of_several_errors_the_earlier_step_is_answered() {
         (call("POST", json, "bad key", "{}".into()), "invalid_idempotency_key"),
         (call("POST", json, "key", r#"{"form":1,"form":2}"#.into()), "malformed_json"),
     ] {
-        let answer = call.send().await;
-        assert_eq!(answer.code().as_deref(), Some(code), "{answer}");
+        let response = call.send().await;
+        assert_eq!(response.code().as_deref(), Some(code), "{response}");
     }
 }
 
@@ -566,8 +566,8 @@ async fn nothing_that_is_refused_is_stored() {
         with_field(&format!(r#""text":"{marker}","more":"{}""#, "x".repeat(16_384))),
         with_field(&format!(r#""text":"{marker}""#)) + &" ".repeat(65_536),
     ];
-    for answer in post_all(bodies).await {
-        assert!((400..500).contains(&answer.status), "{answer}");
+    for response in post_all(bodies).await {
+        assert!((400..500).contains(&response.status), "{response}");
     }
     let accepted = with_field(&format!(r#""text":"{marker}""#));
     for call in [
@@ -575,8 +575,8 @@ async fn nothing_that_is_refused_is_stored() {
         stack.caller().call("POST", ENQUIRIES).header("content-type", "text/plain").body(accepted.clone()),
         stack.caller().post(accepted.clone()).header("idempotency-key", "bad key"),
     ] {
-        let answer = call.send().await;
-        assert!((400..500).contains(&answer.status), "{answer}");
+        let response = call.send().await;
+        assert!((400..500).contains(&response.status), "{response}");
     }
     assert_eq!(stack.count_mentions(Table::Enquiries, &marker).await, 0);
     // The same text is found once it is accepted, so the line above did look where such text would be.

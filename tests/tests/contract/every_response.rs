@@ -1,4 +1,4 @@
-//! "Every response": headers and `meta`. That each answer to each request of these tests wears them, `Call::send` asserts.
+//! "Every response": headers and `meta`. `Call::send` asserts them for each response of these tests.
 
 use end_to_end::{ENQUIRIES, Stack};
 
@@ -14,8 +14,8 @@ async fn the_functions_request_id_is_req_and_12_alphanumeric_characters_on_succe
     let stack = Stack::from_environment();
     let caller = stack.caller();
     for call in [caller.post(CONTACT_US), caller.post("{"), caller.post("{}"), caller.call("GET", ENQUIRIES)] {
-        let answer = call.send().await;
-        assert!(is_function_made(&answer.request_id()), "{answer}");
+        let response = call.send().await;
+        assert!(is_function_made(&response.request_id()), "{response}");
     }
 }
 
@@ -33,9 +33,9 @@ async fn a_request_id_that_the_caller_sends_is_ignored() {
     let stack = Stack::from_environment();
     let chosen = "req_ChosenByMe00";
     for body in [CONTACT_US, "{"] {
-        let answer = stack.caller().post(body).header("x-credicorp-request-id", chosen).send().await;
-        assert_ne!(answer.request_id(), chosen);
-        assert!(is_function_made(&answer.request_id()), "{answer}");
+        let response = stack.caller().post(body).header("x-credicorp-request-id", chosen).send().await;
+        assert_ne!(response.request_id(), chosen);
+        assert!(is_function_made(&response.request_id()), "{response}");
     }
 }
 
@@ -44,9 +44,9 @@ async fn every_counted_response_tells_the_quota_and_what_is_left_of_it() {
     let stack = Stack::from_environment();
     for (method, body) in [("POST", CONTACT_US), ("POST", "{"), ("POST", "{}"), ("GET", ""), ("HEAD", "")] {
         let call = stack.caller().call(method, ENQUIRIES).header("content-type", "application/json").body(body);
-        let answer = call.send().await;
-        assert_eq!(answer.header("ratelimit-policy"), Some(r#""public";q=60;w=60"#), "{answer}");
-        assert_eq!(answer.requests_left(), 59, "{answer}");
-        assert!((1..=60).contains(&answer.seconds_to_reset()), "{answer}");
+        let response = call.send().await;
+        assert_eq!(response.header("ratelimit-policy"), Some(r#""public";q=60;w=60"#), "{response}");
+        assert_eq!(response.requests_left(), 59, "{response}");
+        assert!((1..=60).contains(&response.seconds_to_reset()), "{response}");
     }
 }

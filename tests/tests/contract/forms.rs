@@ -1,6 +1,6 @@
-//! What the forms of the registry ask beyond the contract's own rules, and what becomes of a ticket's severity.
+//! What the forms of the registry require beyond the contract's own rules, and how a ticket's severity is recorded.
 
-use end_to_end::{Answer, Stack};
+use end_to_end::{Response, Stack};
 use serde_json::{Map, Value, json};
 
 use crate::assert_body;
@@ -19,19 +19,19 @@ fn ticket_with(others: Value) -> String {
     json!({ "form": "developer-support", "dept": "support", "fields": fields }).to_string()
 }
 
-async fn post(body: impl Into<Vec<u8>>) -> Answer {
+async fn post(body: impl Into<Vec<u8>>) -> Response {
     Stack::from_environment().caller().post(body).send().await
 }
 
 /// Expects this one violation, and keeps the body for review.
 #[track_caller]
-fn check(answer: &Answer, code: &str, param: &str) {
-    answer.assert_violations(&[(code, param)]);
-    assert_body(code, answer);
+fn check(response: &Response, code: &str, param: &str) {
+    response.assert_violations(&[(code, param)]);
+    assert_body(code, response);
 }
 
 #[tokio::test]
-async fn field_required_is_a_field_that_the_form_cannot_do_without() {
+async fn field_required_is_a_field_that_the_form_requires() {
     check(&post(ticket_with(json!({ "environment": null }))).await, "field_required", "fields.environment");
     let blank = post(ticket_with(json!({ "environment": " " }))).await;
     blank.assert_violations(&[("field_required", "fields.environment")]);
@@ -40,7 +40,7 @@ async fn field_required_is_a_field_that_the_form_cannot_do_without() {
 }
 
 #[tokio::test]
-async fn invalid_field_choice_is_none_of_the_answers_that_the_form_takes() {
+async fn invalid_field_choice_is_a_value_that_the_form_does_not_offer() {
     check(&post(ticket_with(json!({ "severity": "urgent" }))).await, "invalid_field_choice", "fields.severity");
 }
 
@@ -76,8 +76,8 @@ async fn field_too_long_is_over_the_forms_length() {
 
 #[tokio::test]
 async fn unknown_field_is_one_that_a_closed_form_does_not_have() {
-    let answer = post(r#"{"form":"smoke-test","fields":{"deployment":"x","message":"Hello","consent":"yes"}}"#).await;
-    check(&answer, "unknown_field", "fields.message");
+    let response = post(r#"{"form":"smoke-test","fields":{"deployment":"x","message":"Hello","consent":"yes"}}"#).await;
+    check(&response, "unknown_field", "fields.message");
 }
 
 #[tokio::test]

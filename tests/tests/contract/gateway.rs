@@ -1,4 +1,4 @@
-//! What the gateway answers by itself.
+//! What the gateway responds by itself.
 
 use std::collections::BTreeMap;
 
@@ -23,16 +23,16 @@ async fn route_not_found_is_any_path_but_the_enquiries() {
         "/partner/v1/applications",
     ] {
         for method in ["GET", "POST", "DELETE"] {
-            let answer = caller.call(method, path).header("content-type", "application/json").body(CONTACT_US);
-            let answer = answer.send().await;
-            answer.assert_refused("route_not_found", None);
-            assert_body("route_not_found", &answer);
+            let response = caller.call(method, path).header("content-type", "application/json").body(CONTACT_US);
+            let response = response.send().await;
+            response.assert_refused("route_not_found", None);
+            assert_body("route_not_found", &response);
         }
     }
 }
 
-/// The gateway takes such a header for a signature. The local one reads none, so what AWS makes of one is held by the gateway
-/// responses below, and reported by the smoke test of a deploy.
+/// The gateway takes such a header for a signature. The local one reads none: for the one on AWS, see the gateway responses below
+/// and what the smoke test of a deploy reports.
 #[tokio::test]
 async fn route_not_found_is_a_wrong_path_with_an_authorization_header_too() {
     let stack = Stack::from_environment();
@@ -45,20 +45,21 @@ async fn route_not_found_is_a_wrong_path_with_an_authorization_header_too() {
         "nonsense",
     ] {
         for method in ["GET", "POST"] {
-            let answer = caller.call(method, "/public/v1/nothing").header("authorization", authorization).send().await;
-            answer.assert_refused("route_not_found", None);
+            let response =
+                caller.call(method, "/public/v1/nothing").header("authorization", authorization).send().await;
+            response.assert_refused("route_not_found", None);
         }
     }
 }
 
 #[tokio::test]
-async fn the_gateways_answers_bear_the_gateways_request_id() {
+async fn the_gateways_own_responses_have_its_request_id() {
     let stack = Stack::from_environment();
     let caller = stack.caller();
     let first = caller.call("GET", "/public/v1/nothing").send().await;
     let second = caller.call("GET", "/public/v1/nothing").send().await;
-    for answer in [&first, &second] {
-        assert_eq!(answer.header("x-amzn-requestid"), Some(answer.request_id().as_str()), "{answer}");
+    for response in [&first, &second] {
+        assert_eq!(response.header("x-amzn-requestid"), Some(response.request_id().as_str()), "{response}");
     }
     assert_ne!(first.request_id(), second.request_id());
 }

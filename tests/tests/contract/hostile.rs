@@ -1,16 +1,16 @@
 //! No input of any kind, and no header, gives a 5xx.
 //!
-//! Left out, since the local gateway itself answers them and no function of ours ever sees them: bytes beyond ASCII in the
-//! request line, a head of over 16 KiB, and whatever else is no HTTP/1.1.
+//! Left out, since the local gateway itself responds to them and none reaches a function: bytes beyond ASCII in the request line,
+//! a head of over 16 KiB, and whatever else is no HTTP/1.1.
 
-use end_to_end::{Answer, ENQUIRIES, Stack, unique_ipv4_address};
+use end_to_end::{ENQUIRIES, Response, Stack, unique_ipv4_address};
 
 use crate::{CONTACT_US, with_field, with_field_count};
 
-/// Expects an answer that is our caller's business and not our failure.
+/// Expects anything but a 5xx.
 #[track_caller]
-fn check_no_failure(case: &str, answer: &Answer) {
-    assert!(answer.status < 500, "{case}: {answer}");
+fn check_no_failure(case: &str, response: &Response) {
+    assert!(response.status < 500, "{case}: {response}");
 }
 
 #[tokio::test]
@@ -44,8 +44,8 @@ async fn headers_that_mean_nothing_to_us_change_nothing() {
         ("range", b"bytes=0-0"),
     ];
     for (name, value) in headers {
-        let answer = stack.caller().post(CONTACT_US).header(name, value).send().await;
-        assert_eq!(answer.status, 201, "{name}: {answer}");
+        let response = stack.caller().post(CONTACT_US).header(name, value).send().await;
+        assert_eq!(response.status, 201, "{name}: {response}");
     }
 }
 
@@ -167,8 +167,8 @@ async fn names_of_headers_and_methods_may_be_written_in_any_case() {
         format!("CONTENT-TYPE: application/json\r\nCONTENT-LENGTH: {length}\r\n"),
         format!("cOnTeNt-TyPe:application/json\r\nContent-Length:{length}\r\n"),
     ] {
-        let answer = stack.caller().send_raw("POST", &header_lines, CONTACT_US).await;
-        assert_eq!(answer.status, 201, "{header_lines}: {answer}");
+        let response = stack.caller().send_raw("POST", &header_lines, CONTACT_US).await;
+        assert_eq!(response.status, 201, "{header_lines}: {response}");
         check_no_failure("post", &stack.caller().send_raw("post", &header_lines, CONTACT_US).await);
     }
 }
@@ -185,8 +185,8 @@ async fn a_chunked_body_is_a_body() {
 #[tokio::test]
 async fn a_post_without_body_or_length_is_malformed_json() {
     let stack = Stack::from_environment();
-    let answer = stack.caller().send_raw("POST", "Content-Type: application/json\r\n", "").await;
-    answer.assert_refused("malformed_json", None);
+    let response = stack.caller().send_raw("POST", "Content-Type: application/json\r\n", "").await;
+    response.assert_refused("malformed_json", None);
 }
 
 #[tokio::test]
@@ -196,6 +196,6 @@ async fn two_idempotency_keys_are_seen_however_their_names_are_written() {
     let header_lines = format!(
         "Content-Type: application/json\r\nContent-Length: {length}\r\nIdempotency-Key: one\r\nidempotency-key: two\r\n",
     );
-    let answer = stack.caller().send_raw("POST", &header_lines, CONTACT_US).await;
-    answer.assert_refused("invalid_idempotency_key", None);
+    let response = stack.caller().send_raw("POST", &header_lines, CONTACT_US).await;
+    response.assert_refused("invalid_idempotency_key", None);
 }

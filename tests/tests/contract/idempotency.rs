@@ -1,24 +1,24 @@
 //! `Idempotency-Key`: one key, one enquiry.
 
-use end_to_end::{Answer, Caller, Stack, Table, unique_text};
+use end_to_end::{Caller, Response, Stack, Table, unique_text};
 use futures_util::future::join_all;
 
 use crate::{CONTACT_US, assert_body, with_field, with_fields};
 
-async fn post_with_key(caller: &Caller<'_>, key: &str, body: impl Into<Vec<u8>>) -> Answer {
+async fn post_with_key(caller: &Caller<'_>, key: &str, body: impl Into<Vec<u8>>) -> Response {
     caller.post(body).header("idempotency-key", key).send().await
 }
 
-/// Expects the answer to the first request of a key.
+/// Expects the response to the first request of a key.
 #[track_caller]
-fn check_first(answer: &Answer) {
-    let _id = answer.assert_accepted();
-    assert_eq!(answer.header("idempotent-replayed"), None, "{answer}");
+fn check_first(response: &Response) {
+    let _id = response.assert_accepted();
+    assert_eq!(response.header("idempotent-replayed"), None, "{response}");
 }
 
-/// Expects the first answer again, but for the request id, and marked as a replay.
+/// Expects the first response again, with another request id, and marked as a replay.
 #[track_caller]
-fn check_replay(first: &Answer, again: &Answer) {
+fn check_replay(first: &Response, again: &Response) {
     assert_eq!(first.assert_accepted(), again.assert_accepted());
     assert_eq!(again.text("/status").as_deref(), Some("new"), "{again}");
     assert_eq!(again.header("idempotent-replayed"), Some("true"), "{again}");
@@ -26,7 +26,7 @@ fn check_replay(first: &Answer, again: &Answer) {
 }
 
 #[tokio::test]
-async fn a_replay_answers_the_first_201_with_a_request_id_of_its_own() {
+async fn a_replay_is_the_first_201_with_a_request_id_of_its_own() {
     let stack = Stack::from_environment();
     let (caller, key) = (stack.caller(), unique_text());
     let first = post_with_key(&caller, &key, CONTACT_US).await;
@@ -75,9 +75,9 @@ async fn the_same_key_with_another_submission_is_refused_and_not_stored() {
         ("\"consent\"", r#""more":"","consent""#),
         (r#""amount":1.10,"#, ""),
     ] {
-        let answer = post_with_key(&stack.caller(), &key, sent.replacen(part, other, 1)).await;
-        answer.assert_refused("idempotency_key_reused", None);
-        assert_body("idempotency_key_reused", &answer);
+        let response = post_with_key(&stack.caller(), &key, sent.replacen(part, other, 1)).await;
+        response.assert_refused("idempotency_key_reused", None);
+        assert_body("idempotency_key_reused", &response);
     }
     assert_eq!(stack.count_mentions(Table::Enquiries, &marker).await, 1);
     check_replay(&first, &post_with_key(&stack.caller(), &key, sent).await);
@@ -129,8 +129,8 @@ async fn only_a_201_is_kept_so_a_corrected_retry_may_reuse_its_key() {
     let stack = Stack::from_environment();
     let (caller, key) = (stack.caller(), unique_text());
     for refused in ["{", "[]", "{}", &with_fields(r#"{"consent":"no"}"#), &with_field(r#""email":"nope""#)] {
-        let answer = post_with_key(&caller, &key, refused).await;
-        assert!(matches!(answer.status, 400 | 422), "{answer}");
+        let response = post_with_key(&caller, &key, refused).await;
+        assert!(matches!(response.status, 400 | 422), "{response}");
     }
     let first = post_with_key(&caller, &key, CONTACT_US).await;
     check_first(&first);
@@ -154,14 +154,14 @@ async fn of_50_concurrent_posts_with_one_key_exactly_one_creates() {
     let stack = Stack::from_environment();
     let (caller, key, marker) = (stack.caller(), unique_text(), unique_text());
     let body = with_field(&format!(r#""text":"{marker}""#));
-    let answers = join_all((0..50).map(|_| post_with_key(&caller, &key, body.as_str()))).await;
-    let (accepted, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 201);
-    for answer in refused {
-        answer.assert_refused("idempotency_request_in_progress", None);
-        assert_eq!(answer.header("retry-after"), Some("1"), "{answer}");
+    let responses = join_all((0..50).map(|_| post_with_key(&caller, &key, body.as_str()))).await;
+    let (accepted, refused): (Vec<_>, Vec<_>) = responses.iter().partition(|response| response.status == 201);
+    for response in refused {
+        response.assert_refused("idempotency_request_in_progress", None);
+        assert_eq!(response.header("retry-after"), Some("1"), "{response}");
     }
     let (replays, firsts): (Vec<_>, Vec<_>) =
-        accepted.into_iter().partition(|answer| answer.header("idempotent-replayed").is_some());
+        accepted.into_iter().partition(|response| response.header("idempotent-replayed").is_some());
     let [first] = firsts[..] else { panic!("{} of 50 created: {firsts:?}", firsts.len()) };
     for replay in replays {
         check_replay(first, replay);
@@ -175,10 +175,10 @@ async fn of_concurrent_posts_with_one_key_and_different_submissions_exactly_one_
     let stack = Stack::from_environment();
     let (caller, key, marker) = (stack.caller(), unique_text(), unique_text());
     let bodies = (0..20).map(|index| with_field(&format!(r#""text":"{marker}","index":{index}"#)));
-    let answers = join_all(bodies.map(|body| post_with_key(&caller, &key, body))).await;
-    let accepted = answers.iter().filter(|answer| answer.status == 201).count();
-    assert_eq!(accepted, 1, "{answers:?}");
-    let mut codes: Vec<_> = answers.iter().filter_map(Answer::code).collect();
+    let responses = join_all(bodies.map(|body| post_with_key(&caller, &key, body))).await;
+    let accepted = responses.iter().filter(|response| response.status == 201).count();
+    assert_eq!(accepted, 1, "{responses:?}");
+    let mut codes: Vec<_> = responses.iter().filter_map(Response::code).collect();
     codes.retain(|code| code != "idempotency_key_reused" && code != "idempotency_request_in_progress");
     assert_eq!(codes, Vec::<String>::new());
     assert_eq!(stack.count_mentions(Table::Enquiries, &marker).await, 1);

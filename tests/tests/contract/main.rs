@@ -12,7 +12,7 @@ mod hostile;
 mod idempotency;
 mod rate_limit;
 
-use end_to_end::Answer;
+use end_to_end::Response;
 
 /// A valid submission.
 const CONTACT_US: &str = r#"{"form":"contact-us","dept":"support","fields":{"name":"Jordan Ellis","email":"jordan.ellis@example.com","message":"Please call me about a working-capital facility.","consent":"yes"}}"#;
@@ -52,8 +52,8 @@ fn nested_to(levels: usize) -> String {
 
 /// Compares the whole body with the reviewed one of this name, but for what differs from call to call.
 #[track_caller]
-fn assert_body(name: &str, answer: &Answer) {
-    insta::assert_json_snapshot!(name, answer.json(), {
+fn assert_body(name: &str, response: &Response) {
+    insta::assert_json_snapshot!(name, response.json(), {
         ".id" => "[id]",
         ".meta.request_id" => "[request id]",
     });

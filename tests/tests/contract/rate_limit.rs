@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use end_to_end::{Answer, ENQUIRIES, Stack, Table, unique_ipv4_address, unique_ipv6_network, unique_text};
+use end_to_end::{ENQUIRIES, Response, Stack, Table, unique_ipv4_address, unique_ipv6_network, unique_text};
 use futures_util::future::join_all;
 
 use crate::{CONTACT_US, assert_body};
@@ -11,13 +11,13 @@ const LIMIT: u64 = 60;
 
 /// Expects a 429 that says when to come back.
 #[track_caller]
-fn check_limited(answer: &Answer) {
-    answer.assert_refused("rate_limited", None);
-    let retry_after = answer.header("retry-after").and_then(|seconds| seconds.parse().ok());
-    assert_eq!(retry_after, Some(answer.seconds_to_reset()), "{answer}");
-    assert!((1..=60).contains(&answer.seconds_to_reset()), "{answer}");
-    assert_eq!(answer.requests_left(), 0, "{answer}");
-    assert_eq!(answer.header("ratelimit-policy"), Some(r#""public";q=60;w=60"#), "{answer}");
+fn check_limited(response: &Response) {
+    response.assert_refused("rate_limited", None);
+    let retry_after = response.header("retry-after").and_then(|seconds| seconds.parse().ok());
+    assert_eq!(retry_after, Some(response.seconds_to_reset()), "{response}");
+    assert!((1..=60).contains(&response.seconds_to_reset()), "{response}");
+    assert_eq!(response.requests_left(), 0, "{response}");
+    assert_eq!(response.header("ratelimit-policy"), Some(r#""public";q=60;w=60"#), "{response}");
 }
 
 #[tokio::test]
@@ -43,13 +43,13 @@ async fn sixty_requests_pass_and_the_61st_is_refused_whatever_it_is() {
             (passed, refused)
         })
         .await;
-    for (answer, left) in passed.iter().zip((0..LIMIT).rev()) {
-        let _id = answer.assert_accepted();
-        assert_eq!(answer.requests_left(), left, "{answer}");
-        assert_eq!(answer.header("retry-after"), None, "{answer}");
+    for (response, left) in passed.iter().zip((0..LIMIT).rev()) {
+        let _id = response.assert_accepted();
+        assert_eq!(response.requests_left(), left, "{response}");
+        assert_eq!(response.header("retry-after"), None, "{response}");
     }
-    for answer in &refused {
-        check_limited(answer);
+    for response in &refused {
+        check_limited(response);
     }
     assert_body("rate_limited", &refused[0]);
 }
@@ -57,12 +57,12 @@ async fn sixty_requests_pass_and_the_61st_is_refused_whatever_it_is() {
 #[tokio::test]
 async fn of_100_concurrent_requests_from_one_client_exactly_60_pass() {
     let stack = Stack::from_environment();
-    let answers =
+    let responses =
         stack.within_one_window(async |caller| join_all((0..100).map(|_| caller.post(CONTACT_US).send())).await).await;
-    let (passed, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 201);
+    let (passed, refused): (Vec<_>, Vec<_>) = responses.iter().partition(|response| response.status == 201);
     assert_eq!((passed.len(), refused.len()), (60, 40));
     refused.into_iter().for_each(check_limited);
-    let mut left: Vec<_> = passed.into_iter().map(Answer::requests_left).collect();
+    let mut left: Vec<_> = passed.into_iter().map(Response::requests_left).collect();
     left.sort_unstable();
     assert_eq!(left, (0..LIMIT).collect::<Vec<_>>(), "each passing request has a count of its own");
 }
@@ -70,10 +70,10 @@ async fn of_100_concurrent_requests_from_one_client_exactly_60_pass() {
 #[tokio::test]
 async fn invalid_requests_and_replays_count() {
     let stack = Stack::from_environment();
-    let answers = stack
+    let responses = stack
         .within_one_window(async |caller| {
             let key = unique_text();
-            let mut answers = Vec::new();
+            let mut responses = Vec::new();
             for call in [
                 caller.post(CONTACT_US).header("idempotency-key", &key),
                 caller.post(CONTACT_US).header("idempotency-key", &key),
@@ -85,18 +85,18 @@ async fn invalid_requests_and_replays_count() {
                 caller.call("GET", ENQUIRIES),
                 caller.call("HEAD", ENQUIRIES),
             ] {
-                answers.push(call.send().await);
+                responses.push(call.send().await);
             }
-            answers
+            responses
         })
         .await;
-    let found: Vec<_> = answers.iter().map(|answer| (answer.status, answer.requests_left())).collect();
+    let found: Vec<_> = responses.iter().map(|response| (response.status, response.requests_left())).collect();
     let statuses = [201, 201, 422, 400, 400, 413, 415, 405, 405];
     assert_eq!(found, statuses.into_iter().zip((0..LIMIT).rev()).collect::<Vec<_>>());
 }
 
 #[tokio::test]
-async fn preflights_and_the_gateways_own_answers_do_not_count() {
+async fn preflights_and_the_gateways_own_responses_do_not_count() {
     let stack = Stack::from_environment();
     let (uncounted, counted) = stack
         .within_one_window(async |caller| {
@@ -105,8 +105,8 @@ async fn preflights_and_the_gateways_own_answers_do_not_count() {
             ([preflight, not_found], caller.post("{}").send().await)
         })
         .await;
-    for answer in uncounted {
-        assert_eq!((answer.header("ratelimit"), answer.header("ratelimit-policy")), (None, None), "{answer}");
+    for response in uncounted {
+        assert_eq!((response.header("ratelimit"), response.header("ratelimit-policy")), (None, None), "{response}");
     }
     assert_eq!(counted.requests_left(), LIMIT - 1, "{counted}");
 }

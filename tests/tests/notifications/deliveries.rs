@@ -33,7 +33,7 @@ async fn ten_deliveries_of_one_message_at_once_make_one_mail() {
     let event = event_of_delivery(&id);
     let outcomes = join_all(mailers.iter_mut().map(|mailer| mailer.invoke(&event))).await;
 
-    outcomes.iter().for_each(Outcome::assert_answered);
+    outcomes.iter().for_each(Outcome::assert_responded);
     assert_eq!(proxy.bodies(AwsCall::Claim).len(), 10);
     assert_eq!(proxy.bodies(AwsCall::Send).len(), 1);
     assert_eq!(stack.mails_about(&id).await.len(), 1);
@@ -101,7 +101,7 @@ async fn an_enquiry_that_is_deleted_while_it_is_mailed_does_not_come_back() {
     };
     let (outcome, ()) = tokio::join!(stack.drive("send-notification", &proxy, &event), deletion);
 
-    assert_eq!(outcome, Outcome::Answered(json!({ "batchItemFailures": [] })));
+    assert_eq!(outcome, Outcome::Responded(json!({ "batchItemFailures": [] })));
     assert_eq!(proxy.bodies(AwsCall::Mark).len(), 1);
     assert_eq!(stack.mails_about(&id).await.len(), 1);
     assert_eq!(stack.count_mentions(Table::Enquiries, &id).await, 0);

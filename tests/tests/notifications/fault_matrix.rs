@@ -91,7 +91,7 @@ async fn everything_is_mailed(stack: &Stack, form: &str, struck: &[Struck]) {
 async fn every_message_comes_once_more(stack: &Stack, struck: &[Struck]) {
     let mut mailer = Instance::start(&stack.function("send-notification").await, &Proxy::start(stack).await).await;
     for one in struck {
-        mailer.invoke(&event_of_delivery(&one.id)).await.assert_answered();
+        mailer.invoke(&event_of_delivery(&one.id)).await.assert_responded();
     }
 }
 
@@ -103,7 +103,7 @@ impl Cell {
     /// Where SES has taken the mail and our mark is not written, nobody can know that it was sent, and a second one is right.
     fn mails_at_most(self) -> usize {
         match (self.call, self.failure) {
-            (AwsCall::Send, Failure::AnswerLost | Failure::AnswerLostOnce | Failure::Killed)
+            (AwsCall::Send, Failure::ResponseLost | Failure::ResponseLostOnce | Failure::Killed)
             | (AwsCall::Mark, Failure::Refused | Failure::Hangs) => 2,
             _ => 1,
         }
@@ -130,7 +130,7 @@ impl Cell {
         let body = submission(form, &text);
         let (proxy, outcome) = self.drive(stack, "create-enquiry", "", &event_of_post(&body, Some(&key))).await;
         let id = stack.caller().post(body).header("idempotency-key", &key).send().await.assert_accepted();
-        assert!(outcome.accepted_id().is_none_or(|answered| answered == id), "{self}: {outcome:?}, then {id}");
+        assert!(outcome.accepted_id().is_none_or(|accepted| accepted == id), "{self}: {outcome:?}, then {id}");
         assert_eq!(stack.count_mentions(Table::Enquiries, &text).await, 1, "{self}");
         Struck { cell: self, id, proxy }
     }
@@ -160,9 +160,9 @@ impl Cell {
         }
         let proxy = Proxy::with_fault(stack, Fault::at(self.call, self.failure).mentioning(mentioning)).await;
         let outcome = Instance::start(&function, &proxy).await.invoke(event).await;
-        // An enquiry is announced when its caller has the answer.
-        let unanswered = self.failure == Failure::Killed && self.call != AwsCall::Enqueue && proxy.strikes() > 0;
-        assert_eq!(outcome == Outcome::Died, unanswered, "{self}: {outcome:?}");
+        // An enquiry is announced when its caller has the response.
+        let no_response = self.failure == Failure::Killed && self.call != AwsCall::Enqueue && proxy.strikes() > 0;
+        assert_eq!(outcome == Outcome::Died, no_response, "{self}: {outcome:?}");
         (proxy, outcome)
     }
 }

@@ -11,11 +11,17 @@ use crate::{mailed, submission, unannounced};
 /// Longer than an idle connection is trusted.
 const FROZEN_FOR: Duration = Duration::from_secs(4);
 
-/// What is left of the quota, by the answer's own word: without it, the call was not counted.
+/// The requests left, by the `ratelimit` header. A response without it was not counted.
 fn requests_left(outcome: &Outcome) -> Option<u64> {
-    let Outcome::Answered(answer) = outcome else { return None };
-    assert_eq!(answer["statusCode"], 201, "{answer}");
-    answer["multiValueHeaders"]["ratelimit"][0].as_str()?.strip_prefix("\"public\";r=")?.split(';').next()?.parse().ok()
+    let Outcome::Responded(response) = outcome else { return None };
+    assert_eq!(response["statusCode"], 201, "{response}");
+    response["multiValueHeaders"]["ratelimit"][0]
+        .as_str()?
+        .strip_prefix("\"public\";r=")?
+        .split(';')
+        .next()?
+        .parse()
+        .ok()
 }
 
 /// One environment of each function, behind a proxy of its own.
@@ -39,7 +45,7 @@ impl Environments {
         let mut outcomes = Vec::new();
         for (instance, event) in self.instances.iter_mut().zip(events) {
             let outcome = instance.invoke(event).await;
-            outcome.assert_answered();
+            outcome.assert_responded();
             outcomes.push(outcome);
         }
         outcomes

@@ -53,7 +53,7 @@ async fn an_enquiry_whose_mail_ses_rejects_is_tried_again_and_mailed_once_ses_ta
     let stack = Stack::from_environment();
     let id = unannounced(&stack).await;
     let proxy = Proxy::with_fault(&stack, Fault::at(AwsCall::Send, Failure::Rejected)).await;
-    stack.drive("send-notification", &proxy, &event_of_delivery(&id)).await.assert_answered();
+    stack.drive("send-notification", &proxy, &event_of_delivery(&id)).await.assert_responded();
     let refused = stack.enquiry(&id).await;
     assert_eq!((refused.text("mail_state"), refused.has("expires_at")), (Some("pending"), false));
     assert_eq!(refused.events(), ["recorded", "queued", "claimed", "refused"]);

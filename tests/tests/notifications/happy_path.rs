@@ -21,21 +21,21 @@ async fn an_enquiry_is_mailed_once_and_readably_to_the_inbox_of_its_department()
         if let Some(dept) = dept {
             body["dept"] = json!(dept);
         }
-        let answer = stack.caller().post(body.to_string()).send().await;
-        let id = answer.assert_accepted();
+        let response = stack.caller().post(body.to_string()).send().await;
+        let id = response.assert_accepted();
         let record = mailed(&stack, &id).await;
 
         let mails = stack.mails_about(&id).await;
         assert_eq!(mails.len(), 1, "{id}: {mails:?}");
         assert_eq!(mails[0].to(), [mailer.variable(inbox)]);
         for part in [mails[0].text(), mails[0].html()] {
-            for said in ["first name", &text, "Agrees to be contacted", "yes", &id, &answer.request_id()] {
+            for said in ["first name", &text, "Agrees to be contacted", "yes", &id, &response.request_id()] {
                 assert!(part.contains(said), "{said} is not in: {part}");
             }
         }
         assert_eq!(record.text("ses_message_id"), Some(mails[0].message_id()));
         assert_eq!(record.events(), ["recorded", "queued", "claimed", "sent"]);
-        assert_eq!(record.timeline()[0].text("request_id"), Some(&*answer.request_id()));
+        assert_eq!(record.timeline()[0].text("request_id"), Some(&*response.request_id()));
         assert_eq!(record.timeline()[3].text("ses_message_id"), Some(mails[0].message_id()));
         assert!(record.has("sent_at") && !record.has("mail_due_at") && !record.has("mail_due_shard"), "{record:?}");
         assert!(!record.has("mail_lease_id") && !record.has("mail_lease_until"), "{record:?}");
@@ -48,7 +48,7 @@ async fn a_mail_takes_three_calls_and_bears_what_leads_back_to_its_enquiry() {
     let mailer = stack.function("send-notification").await;
     let proxy = Proxy::start(&stack).await;
     let id = unannounced(&stack).await;
-    stack.drive("send-notification", &proxy, &event_of_delivery(&id)).await.assert_answered();
+    stack.drive("send-notification", &proxy, &event_of_delivery(&id)).await.assert_responded();
 
     assert_eq!(proxy.calls(), [AwsCall::Claim, AwsCall::Send, AwsCall::Mark].map(Some));
     let mail = &proxy.bodies(AwsCall::Send)[0];

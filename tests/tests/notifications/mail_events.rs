@@ -48,15 +48,15 @@ pub(crate) async fn event_of_send(stack: &Stack, id: &str) -> Value {
 }
 
 #[tokio::test]
-async fn what_becomes_of_a_mail_is_recorded_and_only_ever_moves_forward() {
+async fn the_delivery_of_a_mail_is_recorded_and_only_ever_moves_forward() {
     let stack = Stack::from_environment();
     let mailer = stack.function("send-notification").await;
     let recorder = stack.function("record-mail-event").await;
     let configuration_set = mailer.variable("MAIL_CONFIGURATION_SET");
     let source = unique_text();
     stack.copy_rule_to(recorder.arn(), &source).await;
-    let answer = stack.caller().post(submission("contact-us", &unique_text())).send().await;
-    let sent = mailed(&stack, &answer.assert_accepted()).await;
+    let response = stack.caller().post(submission("contact-us", &unique_text())).send().await;
+    let sent = mailed(&stack, &response.assert_accepted()).await;
     let id = sent.text("id").unwrap_or_default();
     let detail =
         |event_type| detail(event_type, &sent, sent.text("ses_message_id").unwrap_or_default(), configuration_set);
@@ -96,7 +96,7 @@ async fn what_becomes_of_a_mail_is_recorded_and_only_ever_moves_forward() {
     let bounced = stack.enquiry(id).await;
     for late in ["Delivery", "Complaint", "Bounce"] {
         let event = event_of_mail(late, &detail(late));
-        stack.drive("record-mail-event", &Proxy::start(&stack).await, &event).await.assert_answered();
+        stack.drive("record-mail-event", &Proxy::start(&stack).await, &event).await.assert_responded();
         assert_eq!(stack.enquiry(id).await, bounced, "{late}");
     }
 }
@@ -112,14 +112,14 @@ async fn ses_may_say_that_it_took_a_mail_before_we_do_and_each_is_written_down_o
     let event = event_of_delivery(&id);
     let faster = async {
         proxy.struck().await;
-        recorder.invoke(&event_of_send(&stack, &id).await).await.assert_answered();
+        recorder.invoke(&event_of_send(&stack, &id).await).await.assert_responded();
         let unmarked = stack.enquiry(&id).await;
         proxy.lift();
         unmarked
     };
     let (outcome, unmarked) = tokio::join!(stack.drive("send-notification", &proxy, &event), faster);
 
-    outcome.assert_answered();
+    outcome.assert_responded();
     assert_eq!(unmarked.events(), ["recorded", "queued", "claimed", "accepted"]);
     assert!(unmarked.has("mail_lease_id") && !unmarked.has("mail_due_at"), "{unmarked:?}");
     let record = stack.enquiry(&id).await;
@@ -133,18 +133,18 @@ async fn ses_may_say_that_it_took_a_mail_before_we_do_and_each_is_written_down_o
 async fn a_mail_that_only_ses_says_it_took_is_not_sent_again() {
     let stack = Stack::from_environment();
     let id = unannounced(&stack).await;
-    let lost = Proxy::with_fault(&stack, Fault::at(AwsCall::Send, Failure::AnswerLost)).await;
-    stack.drive("send-notification", &lost, &event_of_delivery(&id)).await.assert_answered();
+    let lost = Proxy::with_fault(&stack, Fault::at(AwsCall::Send, Failure::ResponseLost)).await;
+    stack.drive("send-notification", &lost, &event_of_delivery(&id)).await.assert_responded();
     let unconfirmed = stack.enquiry(&id).await;
     assert_eq!(unconfirmed.text("mail_state"), Some("sending"));
     assert_eq!(unconfirmed.events(), ["recorded", "queued", "claimed", "unconfirmed"]);
 
     let proxy = Proxy::start(&stack).await;
     let event = event_of_send(&stack, &id).await;
-    stack.drive("record-mail-event", &proxy, &event).await.assert_answered();
+    stack.drive("record-mail-event", &proxy, &event).await.assert_responded();
     // Nobody is at work any more, whatever the record says.
     stack.let_time_pass(&stack.enquiry(&id).await, |_| true).await;
-    stack.drive("send-notification", &proxy, &event_of_delivery(&id)).await.assert_answered();
+    stack.drive("send-notification", &proxy, &event_of_delivery(&id)).await.assert_responded();
 
     let record = stack.enquiry(&id).await;
     assert_eq!(record.events(), ["recorded", "queued", "claimed", "unconfirmed", "accepted"]);

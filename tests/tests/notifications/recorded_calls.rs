@@ -45,8 +45,8 @@ async fn post(stack: &Stack) -> Proxy {
         (&*other, Some(&*key), 409),
         ("{}", None, 422),
     ] {
-        let Outcome::Answered(answer) = ring.invoke(&event_of_post(body, key)).await else { panic!("{body}") };
-        assert_eq!(answer["statusCode"], status, "{answer}");
+        let Outcome::Responded(response) = ring.invoke(&event_of_post(body, key)).await else { panic!("{body}") };
+        assert_eq!(response["statusCode"], status, "{response}");
     }
     proxy
 }
@@ -54,19 +54,19 @@ async fn post(stack: &Stack) -> Proxy {
 /// Each way in which a mail can go. `mailed` is the one that goes well.
 async fn mail(stack: &Stack, mailed: &str) -> Vec<Proxy> {
     let mut proxies = Vec::new();
-    for (failure, becomes) in [
+    for (failure, event) in [
         (None, "sent"),
         (Some(Failure::Refused), "postponed"),
-        (Some(Failure::AnswerLost), "unconfirmed"),
+        (Some(Failure::ResponseLost), "unconfirmed"),
         (Some(Failure::Rejected), "refused"),
     ] {
         let id = if failure.is_none() { mailed.to_owned() } else { unannounced(stack).await };
         let proxy = Proxy::with_fault(stack, failure.map(|failure| Fault::at(AwsCall::Send, failure))).await;
         let mut function = Instance::start(&stack.function("send-notification").await, &proxy).await;
-        // The second time it finds what the first has left.
+        // The second time, it finds the record as the first time left it.
         for _ in 0..2 {
-            function.invoke(&event_of_delivery(&id)).await.assert_answered();
-            assert_eq!(stack.enquiry(&id).await.events().last().map(String::as_str), Some(becomes));
+            function.invoke(&event_of_delivery(&id)).await.assert_responded();
+            assert_eq!(stack.enquiry(&id).await.events().last().map(String::as_str), Some(event));
         }
         proxies.push(proxy);
     }
@@ -79,7 +79,7 @@ async fn dead_letter(stack: &Stack) -> Proxy {
     let mut event = event_of_delivery("");
     let body = unique_text();
     event["Records"][0]["body"] = json!(body);
-    stack.drive("send-notification", &proxy, &event).await.assert_answered();
+    stack.drive("send-notification", &proxy, &event).await.assert_responded();
     assert!(stack.dead_letters().await.contains(&body));
     proxy
 }
@@ -92,7 +92,7 @@ async fn sweep(stack: &Stack) -> Proxy {
         let (due, old) = (unannounced(stack).await, unannounced(stack).await);
         stack.let_time_pass(&stack.enquiry(&due).await, |_| false).await;
         let_three_days_pass(stack, &old).await;
-        sweeper.invoke(&event_of_schedule()).await.assert_answered();
+        sweeper.invoke(&event_of_schedule()).await.assert_responded();
         let mentions = |calls: &[Value], id: &str| calls.iter().any(|call| call.to_string().contains(id));
         let given_up = stack.enquiry(&old).await.text("mail_state") == Some("failed");
         if mentions(&proxy.bodies(AwsCall::Reenqueue), &due) && mentions(&proxy.bodies(AwsCall::Move), &old) && given_up
@@ -107,7 +107,7 @@ async fn sweep(stack: &Stack) -> Proxy {
 async fn mail_event(stack: &Stack, mailed: &str) -> Proxy {
     let proxy = Proxy::start(stack).await;
     let event = event_of_send(stack, mailed).await;
-    stack.drive("record-mail-event", &proxy, &event).await.assert_answered();
+    stack.drive("record-mail-event", &proxy, &event).await.assert_responded();
     assert_eq!(stack.enquiry(mailed).await.text("delivery"), Some("accepted"));
     proxy
 }

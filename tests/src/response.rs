@@ -1,4 +1,4 @@
-//! What came back.
+//! The response to a request.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ const DOC_URL_BASE: &str = "https://dev.credicorp.co.uk/api-reference/errors.htm
 /// The list of all codes.
 const ERROR_REFERENCE: &str = include_str!("../../docs/errors.md");
 
-/// Every code that the stack under test can answer, with its one status and its one type, as the error reference lists them.
+/// Every code that the stack under test can return, with its one status and its one type, as the error reference lists them.
 pub fn codes() -> impl Iterator<Item = (&'static str, u16, &'static str)> {
     ERROR_REFERENCE.split("\n## ").skip(1).map(|entry| {
         let read = || {
@@ -26,9 +26,9 @@ pub fn codes() -> impl Iterator<Item = (&'static str, u16, &'static str)> {
     })
 }
 
-/// An HTTP answer.
+/// An HTTP response as the caller got it.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct Response {
     /// The status code.
     pub status: u16,
     /// The headers, as received.
@@ -37,7 +37,7 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-impl Answer {
+impl Response {
     /// Reads an HTTP/1.1 response that the server closed the connection after.
     pub(crate) fn from_http1(received: &[u8]) -> Self {
         let end_of_head = received.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("the head is complete");
@@ -48,13 +48,13 @@ impl Answer {
             let name = HeaderName::from_bytes(name.as_bytes()).expect("the gateway sends legal header names");
             (name, HeaderValue::from_str(value.trim()).expect("the gateway sends legal header values"))
         });
-        let mut answer = Self {
+        let mut response = Self {
             status: status.expect("the status line names a status"),
             headers: HeaderMap::new(),
             body: received[end_of_head + 4..].to_vec(),
         };
-        answer.headers.extend(headers);
-        answer
+        response.headers.extend(headers);
+        response
     }
 
     /// A header's only value.
@@ -151,7 +151,7 @@ impl Answer {
         assert!(violations.iter().all(|violation| !text(violation, "message").is_empty()), "{self}");
     }
 
-    /// Expects what every answer has, the gateway's own included (contract, Every response and CORS). An answer to HEAD
+    /// Expects what every response has, the gateway's own included (contract, Every response and CORS). A response to HEAD
     /// has no body.
     pub(crate) fn assert_wears_the_envelope(self, method: &str) -> Self {
         for (name, value) in [
@@ -181,7 +181,7 @@ impl Answer {
     }
 }
 
-impl fmt::Display for Answer {
+impl fmt::Display for Response {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} {:?} {}", self.status, self.headers, String::from_utf8_lossy(&self.body))
     }
