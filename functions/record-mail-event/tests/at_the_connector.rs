@@ -1,9 +1,9 @@
-//! The recorder of SES's events against an AWS whose every answer a test decides.
+//! The recorder of SES's events against a scripted AWS.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
 
-use connector::{Answer, Aws, Lines, dynamodb_error};
+use connector::{Aws, AwsResponse, Lines, dynamodb_error};
 use notify::MailEvent;
 use record_mail_event::{Config, State};
 use runtime::{Variables, Version};
@@ -26,18 +26,18 @@ struct App {
 }
 
 impl App {
-    fn answered(answer: Answer) -> Self {
-        Self::answering([answer])
+    fn with_response(response: AwsResponse) -> Self {
+        Self::with_responses([response])
     }
 
-    fn answering(answers: impl IntoIterator<Item = Answer>) -> Self {
-        Self::with(&[], answers)
+    fn with_responses(responses: impl IntoIterator<Item = AwsResponse>) -> Self {
+        Self::with(&[], responses)
     }
 
     /// A function whose environment has other variables besides.
-    fn with(others: &[(&'static str, &'static str)], answers: impl IntoIterator<Item = Answer>) -> Self {
+    fn with(others: &[(&'static str, &'static str)], responses: impl IntoIterator<Item = AwsResponse>) -> Self {
         let aws = Aws::default();
-        aws.answers("UpdateItem", answers);
+        aws.responds("UpdateItem", responses);
         let variables: Variables = VARIABLES.iter().chain(others).copied().collect();
         let sdk = runtime::sdk_config(&variables).unwrap().into_builder().http_client(aws.http_client()).build();
         let log = Lines::default();
@@ -56,12 +56,12 @@ impl App {
     }
 }
 
-fn ok() -> Answer {
-    Answer::Json(200, json!({}))
+fn ok() -> AwsResponse {
+    AwsResponse::Json(200, json!({}))
 }
 
-/// What DynamoDB says when the record knows this already, or something later.
-fn known(delivery: &str) -> Answer {
+/// DynamoDB's error when the record has this delivery already, or a later one.
+fn known(delivery: &str) -> AwsResponse {
     let item = json!({ "id": { "S": "enq_9F3K2P" }, "delivery": { "S": delivery } });
     dynamodb_error(400, "ConditionalCheckFailedException", &json!({ "Item": item }))
 }
@@ -93,7 +93,7 @@ async fn each_event_moves_the_delivery_and_what_harms_a_department_rings() {
         ("ses-bounce-transient", "soft_bounced", json!("mail_bounced")),
         ("ses-reject", "rejected", json!("mail_rejected")),
     ] {
-        let app = App::answered(ok());
+        let app = App::with_response(ok());
         app.handle(event).await.unwrap();
         let update = &app.aws.requests_of("UpdateItem")[0];
         let values = &update["ExpressionAttributeValues"];
@@ -118,7 +118,7 @@ async fn the_delivery_moves_forward_only() {
         ("ses-bounce", "NOT delivery IN (:bounced, :rejected)"),
         ("ses-reject", "NOT delivery IN (:rejected)"),
     ] {
-        let app = App::answered(ok());
+        let app = App::with_response(ok());
         app.handle(event).await.unwrap();
         let condition = app.aws.requests_of("UpdateItem")[0]["ConditionExpression"].clone();
         assert_eq!(condition, format!("attribute_exists(id) AND {not_over}"));
@@ -178,8 +178,8 @@ async fn a_mail_that_comes_back_after_it_was_delivered_keeps_its_enquiry_and_an_
 async fn what_the_record_knows_already_is_stale_and_what_has_no_record_unknown() {
     let stale = known("delivered");
     let unknown = dynamodb_error(400, "ConditionalCheckFailedException", &json!({}));
-    for (answer, outcome) in [(stale, "stale"), (unknown, "unknown")] {
-        let app = App::answered(answer);
+    for (response, outcome) in [(stale, "stale"), (unknown, "unknown")] {
+        let app = App::with_response(response);
         app.handle("ses-delivery").await.unwrap();
         assert_eq!(app.line()["outcome"], outcome);
     }
@@ -188,7 +188,7 @@ async fn what_the_record_knows_already_is_stale_and_what_has_no_record_unknown()
 #[tokio::test]
 async fn an_out_of_office_reply_to_a_mail_that_was_delivered_does_not_ring() {
     for delivery in ["delivered", "complained", "bounced", "rejected"] {
-        let app = App::answered(known(delivery));
+        let app = App::with_response(known(delivery));
         app.handle("ses-bounce-transient").await.unwrap();
         assert_eq!((&app.line()["outcome"], &app.line()["event"]), (&json!("stale"), &Value::Null), "{delivery}");
     }
@@ -197,32 +197,32 @@ async fn an_out_of_office_reply_to_a_mail_that_was_delivered_does_not_ring() {
 #[tokio::test]
 async fn any_other_bounce_of_a_mail_that_was_delivered_rings() {
     for sub_type in ["MailboxFull", "MessageTooLarge", "ContentRejected", "AttachmentRejected", "SomethingNew", ""] {
-        let app = App::answered(known("delivered"));
+        let app = App::with_response(known("delivered"));
         app.state.answer(transient(sub_type)).await.unwrap();
         assert_eq!(app.line()["event"], "mail_bounced", "{sub_type}");
     }
-    let app = App::answered(known("bounced"));
+    let app = App::with_response(known("bounced"));
     app.handle("ses-bounce").await.unwrap();
     assert_eq!(app.line()["event"], "mail_bounced");
 }
 
 #[tokio::test]
-async fn a_soft_bounce_whose_first_answer_was_lost_rings() {
-    let app = App::answering([Answer::Lost, known("soft_bounced")]);
+async fn a_soft_bounce_whose_first_response_was_lost_rings() {
+    let app = App::with_responses([AwsResponse::Lost, known("soft_bounced")]);
     app.handle("ses-bounce-transient").await.unwrap();
     assert_eq!((&app.line()["outcome"], &app.line()["event"]), (&json!("stale"), &json!("mail_bounced")));
 }
 
 #[tokio::test]
 async fn a_soft_bounce_of_which_nobody_knows_whether_it_is_written_down_rings_and_comes_again() {
-    let app = App::answered(Answer::Lost);
+    let app = App::with_response(AwsResponse::Lost);
     app.handle("ses-bounce-transient").await.unwrap_err();
     assert_eq!((&app.line()["outcome"], &app.line()["event"]), (&json!("failed"), &json!("mail_bounced")));
 }
 
 #[tokio::test]
-async fn what_tells_nothing_of_a_mail_of_ours_makes_no_call() {
-    let app = App::answered(ok());
+async fn an_open_and_a_bounce_of_another_systems_mail_make_no_call() {
+    let app = App::with_response(ok());
     let opened = json!({
         "time": "2026-06-29T13:42:09Z",
         "detail": { "eventType": "Open", "mail": { "messageId": "x", "timestamp": "2026-06-29T13:42:09Z" } },
@@ -240,7 +240,7 @@ async fn what_tells_nothing_of_a_mail_of_ours_makes_no_call() {
 
 #[tokio::test(start_paused = true)]
 async fn an_event_that_could_not_be_written_down_comes_again() {
-    let app = App::answered(Answer::Hangs);
+    let app = App::with_response(AwsResponse::Hangs);
     let error = app.handle("ses-bounce").await.unwrap_err();
     assert_eq!(error, "UpdateItem enquiries (delivery) did not answer: timeout");
     assert_eq!(app.line()["outcome"], "failed");
@@ -255,7 +255,7 @@ async fn what_is_no_event_of_ses_is_an_error_and_so_reaches_the_failure_destinat
 #[tokio::test]
 async fn no_line_holds_an_address() {
     for event in ["ses-send", "ses-delivery", "ses-complaint", "ses-bounce", "ses-bounce-transient", "ses-reject"] {
-        let app = App::answered(ok());
+        let app = App::with_response(ok());
         app.handle(event).await.unwrap();
         assert!(!app.log.text().contains('@') && !app.log.text().contains("jordan"), "{}", app.log.text());
     }

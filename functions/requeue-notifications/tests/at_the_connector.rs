@@ -1,10 +1,10 @@
-//! The sweeper against an AWS whose every answer a test decides.
+//! The sweeper against a scripted AWS.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::ops::Range;
 use std::time::Duration;
 
-use connector::{Answer, Aws, Lines, Request, default_answer, dynamodb_error};
+use connector::{Aws, AwsResponse, Lines, Request, default_response, dynamodb_error};
 use jiff::{SignedDuration, Timestamp};
 use requeue_notifications::{Config, State, Sweep, requeue_notifications};
 use runtime::{Variables, Version};
@@ -51,8 +51,8 @@ impl App {
     }
 
     fn that_finds(self, count: usize, age: SignedDuration) -> Self {
-        self.aws.answers("Query", [page(0..count), page(0..0)]);
-        self.aws.answers("UpdateItem", [moved(age)]);
+        self.aws.responds("Query", [page(0..count), page(0..0)]);
+        self.aws.responds("UpdateItem", [moved(age)]);
         self
     }
 
@@ -76,13 +76,13 @@ fn items(numbers: Range<usize>) -> Value {
     json!({ "Count": numbers.len(), "Items": numbers.map(item).collect::<Vec<_>>() })
 }
 
-fn page(numbers: Range<usize>) -> Answer {
-    Answer::Json(200, items(numbers))
+fn page(numbers: Range<usize>) -> AwsResponse {
+    AwsResponse::Json(200, items(numbers))
 }
 
-fn moved(age: SignedDuration) -> Answer {
+fn moved(age: SignedDuration) -> AwsResponse {
     let created_at = (now() - age).to_string();
-    Answer::Json(200, json!({ "Attributes": { "created_at": { "S": created_at } } }))
+    AwsResponse::Json(200, json!({ "Attributes": { "created_at": { "S": created_at } } }))
 }
 
 #[tokio::test]
@@ -106,8 +106,8 @@ async fn nothing_due_is_a_query_for_each_shard_and_nothing_else() {
 #[tokio::test(start_paused = true)]
 async fn four_shards_are_asked_at_once() {
     let app = App::new();
-    let slow = Answer::Slow(Duration::from_millis(5), Box::new(default_answer("Query")));
-    app.aws.answers("Query", [slow]);
+    let slow = AwsResponse::Slow(Duration::from_millis(5), Box::new(default_response("Query")));
+    app.aws.responds("Query", [slow]);
     app.sweep().await;
     let most = app.aws.requests().iter().map(|request| request.others_under_way).max();
     assert_eq!(most, Some(3));
@@ -153,7 +153,7 @@ async fn a_shard_is_read_page_by_page_up_to_64_and_the_rest_is_counted_as_left()
         }
     }
     let app = App::finding(0, SignedDuration::ZERO);
-    app.aws.answers("Query", [Answer::Made(200, thousand)]);
+    app.aws.responds("Query", [AwsResponse::Made(200, thousand)]);
     let sweep = app.sweep().await;
     assert_eq!((sweep.requeued, sweep.left), (64, 936));
     assert_eq!(app.aws.requests_of("Query").len(), SHARDS + 2);
@@ -166,7 +166,7 @@ async fn what_was_found_is_swept_even_if_the_rest_cannot_be_counted() {
     let mut found = items(0..64);
     found["LastEvaluatedKey"] = json!({ "id": { "S": id(63) } });
     let refused = dynamodb_error(400, "ValidationException", &json!({}));
-    app.aws.answers("Query", [Answer::Json(200, found), refused]);
+    app.aws.responds("Query", [AwsResponse::Json(200, found), refused]);
     let sweep = app.sweep().await;
     assert_eq!(app.aws.requests_of("Query").iter().filter(|query| query["Select"] == "COUNT").count(), 1);
     assert_eq!((sweep.requeued, sweep.left), (64, 1));
@@ -175,17 +175,17 @@ async fn what_was_found_is_swept_even_if_the_rest_cannot_be_counted() {
 #[tokio::test]
 async fn what_was_mailed_or_moved_meanwhile_is_let_alone() {
     let app = App::finding(3, SignedDuration::ZERO);
-    app.aws.answers("UpdateItem", [dynamodb_error(400, "ConditionalCheckFailedException", &json!({}))]);
+    app.aws.responds("UpdateItem", [dynamodb_error(400, "ConditionalCheckFailedException", &json!({}))]);
     assert_eq!(app.sweep().await, Sweep::default());
     assert_eq!(app.aws.requests_of("SendMessageBatch").len(), 0);
 }
 
 #[tokio::test]
-async fn a_move_whose_answer_was_lost_is_ours_all_the_same() {
+async fn a_move_whose_response_was_lost_is_still_ours() {
     let app = App::finding(1, SignedDuration::ZERO);
     let item = json!({ "mail_due_at": { "S": "2026-06-29T13:44:08.500Z" }, "created_at": { "S": now().to_string() } });
     let ours = dynamodb_error(400, "ConditionalCheckFailedException", &json!({ "Item": item }));
-    app.aws.answers("UpdateItem", [Answer::Lost, ours]);
+    app.aws.responds("UpdateItem", [AwsResponse::Lost, ours]);
     assert_eq!(app.sweep().await.requeued, 1);
 }
 
@@ -222,7 +222,7 @@ async fn an_enquiry_that_an_operator_made_due_again_has_three_days_more() {
     let app = App::finding(1, SignedDuration::from_hours(1_000));
     let item =
         json!({ "created_at": { "S": "2026-01-01T00:00:00.000Z" }, "mail_pending_since": { "S": now().to_string() } });
-    app.aws.answers("UpdateItem", [Answer::Json(200, json!({ "Attributes": item }))]);
+    app.aws.responds("UpdateItem", [AwsResponse::Json(200, json!({ "Attributes": item }))]);
     assert_eq!(app.sweep().await, Sweep { requeued: 1, ..Sweep::default() });
 }
 
@@ -230,9 +230,9 @@ async fn an_enquiry_that_an_operator_made_due_again_has_three_days_more() {
 async fn giving_up_rings_before_the_record_says_so_and_is_written_once() {
     let failed = json!({ "mail_state": { "S": "failed" } });
     let written = dynamodb_error(400, "ConditionalCheckFailedException", &json!({ "Item": failed }));
-    for (answers, given_up) in [(vec![Answer::Lost, written], 1), (vec![Answer::Lost], 0)] {
+    for (responses, given_up) in [(vec![AwsResponse::Lost, written], 1), (vec![AwsResponse::Lost], 0)] {
         let app = App::finding(1, SignedDuration::from_hours(73));
-        app.aws.answers("UpdateItem", [vec![moved(SignedDuration::from_hours(73))], answers].concat());
+        app.aws.responds("UpdateItem", [vec![moved(SignedDuration::from_hours(73))], responses].concat());
         assert_eq!(app.sweep().await.given_up, given_up);
         assert!(app.log.json().iter().any(|line| line["event"] == "mail_failed"));
     }
@@ -243,7 +243,7 @@ async fn what_is_no_enquiry_in_the_index_is_noted_and_spares_its_shard() {
     let app = App::finding(0, SignedDuration::ZERO);
     let mut found = items(0..2);
     found["Items"][0]["id"]["S"] = "no id".into();
-    app.aws.answers("Query", [Answer::Json(200, found), page(0..0)]);
+    app.aws.responds("Query", [AwsResponse::Json(200, found), page(0..0)]);
     let sweep = app.sweep().await;
     assert_eq!((sweep.requeued, sweep.left), (1, 0));
     assert_eq!(sweep.cause.as_deref(), Some("the index holds what is no enquiry"));
@@ -253,7 +253,7 @@ async fn what_is_no_enquiry_in_the_index_is_noted_and_spares_its_shard() {
 async fn what_the_queue_does_not_take_is_counted_and_comes_due_again() {
     let app = App::finding(3, SignedDuration::ZERO);
     let failed = json!([{ "Id": "1", "SenderFault": false, "Code": "InternalError" }]);
-    app.aws.answers("SendMessageBatch", [Answer::Json(200, json!({ "Successful": [], "Failed": failed }))]);
+    app.aws.responds("SendMessageBatch", [AwsResponse::Json(200, json!({ "Successful": [], "Failed": failed }))]);
     let sweep = app.sweep().await;
     assert_eq!((sweep.requeued, sweep.refused, sweep.cause), (2, 1, None));
 }
@@ -261,7 +261,7 @@ async fn what_the_queue_does_not_take_is_counted_and_comes_due_again() {
 #[tokio::test(start_paused = true)]
 async fn a_queue_that_hangs_stops_the_shard_after_its_first_ten() {
     let app = App::finding(23, SignedDuration::ZERO);
-    app.aws.answers("SendMessageBatch", [Answer::Hangs]);
+    app.aws.responds("SendMessageBatch", [AwsResponse::Hangs]);
     let sweep = app.sweep().await;
     assert_eq!((sweep.requeued, sweep.refused, sweep.left), (0, 10, 13));
     assert_eq!(sweep.cause.as_deref(), Some("SendMessageBatch failed: timeout"));
@@ -270,7 +270,7 @@ async fn a_queue_that_hangs_stops_the_shard_after_its_first_ten() {
 #[tokio::test(start_paused = true)]
 async fn a_table_that_hangs_ends_the_run_in_seconds_and_what_was_moved_is_enqueued() {
     let app = App::finding(23, SignedDuration::ZERO);
-    app.aws.answers("UpdateItem", [moved(SignedDuration::ZERO), moved(SignedDuration::ZERO), Answer::Hangs]);
+    app.aws.responds("UpdateItem", [moved(SignedDuration::ZERO), moved(SignedDuration::ZERO), AwsResponse::Hangs]);
     let started = tokio::time::Instant::now();
     let sweep = app.sweep().await;
     assert!(started.elapsed().as_secs() < 5);
@@ -282,7 +282,7 @@ async fn a_table_that_hangs_ends_the_run_in_seconds_and_what_was_moved_is_enqueu
 async fn a_shard_that_cannot_be_read_does_not_keep_the_others_from_being_swept() {
     let app = App::finding(0, SignedDuration::ZERO);
     let refused = dynamodb_error(400, "ValidationException", &json!({}));
-    app.aws.answers("Query", [refused, page(0..1), page(0..0)]);
+    app.aws.responds("Query", [refused, page(0..1), page(0..0)]);
     let sweep = app.sweep().await;
     assert_eq!(sweep.requeued, 1);
     assert!(sweep.cause.unwrap().starts_with("Query enquiries mail-due failed: ValidationException"));

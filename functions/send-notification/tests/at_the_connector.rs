@@ -1,12 +1,12 @@
-//! The mailer against an AWS whose every answer a test decides: the calls that it makes, the mail as SES is sent it, and each
-//! outcome by its name. Time is virtual, so an SES that hangs costs a test nothing.
+//! The mailer against a scripted AWS: the calls that it makes, the mail as it is sent to SES, and each outcome by its name.
+//! Time is virtual, so an SES that hangs costs a test nothing.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod app;
 
 use std::time::Duration;
 
-use connector::{Answer, dynamodb_error, ses_error};
+use connector::{AwsResponse, dynamodb_error, ses_error};
 use jiff::SignedDuration;
 use send_notification::Config;
 use serde_json::{Value, json};
@@ -59,8 +59,8 @@ mod calls {
     #[tokio::test]
     async fn only_what_is_sent_expires_when_its_retention_is_over() {
         let refused = || ses_error(400, "MessageRejected", "Local address contains control or whitespace");
-        let sent = || Answer::Json(200, json!({ "MessageId": "ses-1" }));
-        for (days, answer, outcome, expires_at) in [
+        let sent = || AwsResponse::Json(200, json!({ "MessageId": "ses-1" }));
+        for (days, response, outcome, expires_at) in [
             ("30", sent(), "sent", json!({ "N": "1785332528" })),
             ("0", sent(), "sent", Value::Null),
             ("30", refused(), "refused", Value::Null),
@@ -68,8 +68,8 @@ mod calls {
             ("30", ses_error(500, "InternalFailure", ""), "unconfirmed", Value::Null),
         ] {
             let app = App::with(&[("RETENTION_DAYS", days)]);
-            app.aws.answers("UpdateItem", [claimed(&record()), ok()]);
-            app.aws.answers("SendEmail", [answer]);
+            app.aws.responds("UpdateItem", [claimed(&record()), ok()]);
+            app.aws.responds("SendEmail", [response]);
             app.check(&app.handle("sqs-notification").await, outcome, &["UpdateItem", "SendEmail", "UpdateItem"]);
             let update = app.last_update();
             assert_eq!(update["ExpressionAttributeValues"].get(":expires_at").cloned().unwrap_or_default(), expires_at);
@@ -78,8 +78,8 @@ mod calls {
         }
     }
 
-    /// A mark that fails because the record bears this word of SES's about the mail.
-    fn not_marked(delivery: &str) -> Answer {
+    /// A mark that fails because SES has reported this delivery before.
+    fn not_marked(delivery: &str) -> AwsResponse {
         let mut record = record();
         record["delivery"] = json!({ "S": delivery });
         dynamodb_error(400, "ConditionalCheckFailedException", &json!({ "Item": record }))
@@ -89,7 +89,7 @@ mod calls {
     async fn a_mail_that_has_come_back_before_it_is_marked_does_not_let_its_enquiry_expire() {
         for delivery in ["soft_bounced", "complained", "bounced", "rejected"] {
             let app = App::with(&[("RETENTION_DAYS", "30")]);
-            app.aws.answers("UpdateItem", [claimed(&record()), not_marked(delivery), ok()]);
+            app.aws.responds("UpdateItem", [claimed(&record()), not_marked(delivery), ok()]);
             let again = app.handle("sqs-notification").await;
             app.check(&again, "sent", &["UpdateItem", "SendEmail", "UpdateItem", "UpdateItem"]);
             let marks = &app.aws.requests_of("UpdateItem")[1..];
@@ -104,30 +104,30 @@ mod calls {
     async fn a_mark_that_was_written_already_is_written_once() {
         for delivery in ["accepted", "delivered"] {
             let app = App::with(&[("RETENTION_DAYS", "30")]);
-            app.aws.answers("UpdateItem", [claimed(&record()), not_marked(delivery)]);
+            app.aws.responds("UpdateItem", [claimed(&record()), not_marked(delivery)]);
             let again = app.handle("sqs-notification").await;
             app.check(&again, "sent", &["UpdateItem", "SendEmail", "UpdateItem"]);
         }
     }
 
     #[tokio::test]
-    async fn a_claim_whose_answer_was_lost_is_ours_all_the_same() {
+    async fn a_claim_whose_response_was_lost_is_still_ours() {
         fn with_our_lease(requests: &[connector::Request]) -> Value {
             let mut record = record();
             record["mail_lease_id"] = requests.last().unwrap().body["ExpressionAttributeValues"][":lease"].clone();
             json!({ "__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException", "Item": record })
         }
         let app = App::new();
-        app.aws.answers("UpdateItem", [Answer::Lost, Answer::Made(400, with_our_lease), ok()]);
+        app.aws.responds("UpdateItem", [AwsResponse::Lost, AwsResponse::Made(400, with_our_lease), ok()]);
         let operations = ["UpdateItem", "UpdateItem", "SendEmail", "UpdateItem"];
         app.check(&app.handle("sqs-notification").await, "sent", &operations);
     }
 
     #[tokio::test]
-    async fn a_mark_whose_answer_was_lost_is_written_once() {
+    async fn a_mark_whose_response_was_lost_is_written_once() {
         let app = App::new();
         let marked = dynamodb_error(400, "ConditionalCheckFailedException", &json!({ "Item": record() }));
-        app.aws.answers("UpdateItem", [claimed(&record()), Answer::Lost, marked]);
+        app.aws.responds("UpdateItem", [claimed(&record()), AwsResponse::Lost, marked]);
         let operations = ["UpdateItem", "SendEmail", "UpdateItem", "UpdateItem"];
         app.check(&app.handle("sqs-notification").await, "sent", &operations);
     }
@@ -136,7 +136,7 @@ mod calls {
     async fn each_message_of_a_batch_is_handled_by_itself() {
         let app = App::new();
         app.aws
-            .answers("UpdateItem", [claimed(&record()), ok(), dynamodb_error(400, "ValidationException", &json!({}))]);
+            .responds("UpdateItem", [claimed(&record()), ok(), dynamodb_error(400, "ValidationException", &json!({}))]);
         let again = app.handle("sqs-mixed-batch").await;
         let outcomes: Vec<_> = app.log.json().iter().map(|line| line["outcome"].clone()).collect();
         assert_eq!(outcomes, ["sent", "unparsable", "retried", "unparsable"]);
@@ -274,7 +274,7 @@ mod outcomes {
     #[tokio::test]
     async fn an_unknown_id_is_unknown_and_nothing_is_mailed() {
         let app = App::new();
-        app.aws.answers("UpdateItem", [dynamodb_error(400, "ConditionalCheckFailedException", &json!({}))]);
+        app.aws.responds("UpdateItem", [dynamodb_error(400, "ConditionalCheckFailedException", &json!({}))]);
         app.check(&app.handle("sqs-notification").await, "unknown", &["UpdateItem"]);
     }
 
@@ -282,7 +282,7 @@ mod outcomes {
     async fn a_record_already_sent_is_already_sent_and_one_given_up_already_failed() {
         for (state, outcome) in [("sent", "already_sent"), ("failed", "already_failed")] {
             let app = App::new();
-            app.aws.answers("UpdateItem", [not_claimed(state)]);
+            app.aws.responds("UpdateItem", [not_claimed(state)]);
             app.check(&app.handle("sqs-notification").await, outcome, &["UpdateItem"]);
         }
     }
@@ -290,7 +290,7 @@ mod outcomes {
     #[tokio::test]
     async fn a_record_that_somebody_else_is_mailing_is_leased_and_left_to_the_sweeper() {
         let app = App::new();
-        app.aws.answers("UpdateItem", [not_claimed("sending")]);
+        app.aws.responds("UpdateItem", [not_claimed("sending")]);
         app.check(&app.handle("sqs-notification").await, "leased", &["UpdateItem"]);
     }
 
@@ -298,7 +298,7 @@ mod outcomes {
     async fn a_record_deleted_in_between_is_gone_and_stays_gone() {
         let app = App::new();
         let gone = dynamodb_error(400, "ConditionalCheckFailedException", &json!({}));
-        app.aws.answers("UpdateItem", [claimed(&record()), gone]);
+        app.aws.responds("UpdateItem", [claimed(&record()), gone]);
         app.check(&app.handle("sqs-notification").await, "gone", &["UpdateItem", "SendEmail", "UpdateItem"]);
     }
 
@@ -316,7 +316,7 @@ mod outcomes {
             (400, "SomethingNewException"),
         ] {
             let app = App::finding(&record_with(r#"{"name":"Jordan Ellis","consent":"yes"}"#));
-            app.aws.answers("SendEmail", [ses_error(status, code, "Jordan Ellis")]);
+            app.aws.responds("SendEmail", [ses_error(status, code, "Jordan Ellis")]);
             let again = app.handle("sqs-notification").await;
             let line = app.check(&again, "postponed", &["UpdateItem", "SendEmail", "UpdateItem"]);
             assert_eq!(line["cause"], code);
@@ -331,7 +331,7 @@ mod outcomes {
             let mut record = record();
             record["mail_attempts"]["N"] = attempts.to_string().into();
             let app = App::finding(&record);
-            app.aws.answers("SendEmail", [ses_error(429, "TooManyRequestsException", "")]);
+            app.aws.responds("SendEmail", [ses_error(429, "TooManyRequestsException", "")]);
             app.handle("sqs-notification").await;
             let seconds = seconds_until(&app.last_update());
             assert!((longest / 2..=longest).contains(&seconds), "{attempts} attempts: {seconds} s");
@@ -354,7 +354,7 @@ mod outcomes {
              associated with your AWS account.",
         ] {
             let app = App::finding(&record());
-            app.aws.answers("SendEmail", [ses_error(400, "MessageRejected", text)]);
+            app.aws.responds("SendEmail", [ses_error(400, "MessageRejected", text)]);
             let again = app.handle("sqs-notification").await;
             app.check(&again, "refused", &["UpdateItem", "SendEmail", "UpdateItem"]);
             let postponed = app.last_update();
@@ -365,15 +365,15 @@ mod outcomes {
 
     #[tokio::test(start_paused = true)]
     async fn what_ses_may_have_taken_is_unconfirmed_and_held_and_not_sent_again_at_once() {
-        for answer in [
-            Answer::Lost,
-            Answer::Hangs,
+        for response in [
+            AwsResponse::Lost,
+            AwsResponse::Hangs,
             ses_error(500, "InternalFailure", "Jordan Ellis"),
             ses_error(503, "ServiceUnavailable", "Jordan Ellis"),
-            Answer::Json(200, json!({})),
+            AwsResponse::Json(200, json!({})),
         ] {
             let app = App::finding(&record());
-            app.aws.answers("SendEmail", [answer]);
+            app.aws.responds("SendEmail", [response]);
             let again = app.handle("sqs-notification").await;
             app.check(&again, "unconfirmed", &["UpdateItem", "SendEmail", "UpdateItem"]);
             let held = app.last_update();
@@ -395,7 +395,7 @@ mod outcomes {
             record["mail_attempts"] = json!({ "N": attempts.to_string() });
             record["timeline"] = json!({ "L": earlier });
             let app = App::finding(&record);
-            app.aws.answers("SendEmail", [ses_error(400, "MessageRejected", "Jordan Ellis")]);
+            app.aws.responds("SendEmail", [ses_error(400, "MessageRejected", "Jordan Ellis")]);
             let again = app.handle("sqs-notification").await;
             let line = app.check(&again, "refused", &["UpdateItem", "SendEmail", "UpdateItem"]);
             assert_eq!(line["cause"], "MessageRejected");
@@ -418,8 +418,10 @@ mod outcomes {
     #[tokio::test]
     async fn an_enquirers_address_that_ses_does_not_take_does_not_keep_the_mail_from_the_department() {
         let app = App::finding(&record());
-        app.aws
-            .answers("SendEmail", [ses_error(400, "BadRequestException", ""), connector::default_answer("SendEmail")]);
+        app.aws.responds(
+            "SendEmail",
+            [ses_error(400, "BadRequestException", ""), connector::default_response("SendEmail")],
+        );
         let again = app.handle("sqs-notification").await;
         app.check(&again, "sent", &["UpdateItem", "SendEmail", "SendEmail", "UpdateItem"]);
         let mails = app.aws.requests_of("SendEmail");
@@ -431,8 +433,8 @@ mod outcomes {
     #[tokio::test(start_paused = true)]
     async fn asking_ses_a_second_time_takes_no_more_time_than_asking_once() {
         let app = App::finding(&record());
-        let slowly_no = Answer::Slow(Duration::from_secs(6), Box::new(ses_error(400, "BadRequestException", "")));
-        app.aws.answers("SendEmail", [slowly_no, Answer::Hangs]);
+        let slowly_no = AwsResponse::Slow(Duration::from_secs(6), Box::new(ses_error(400, "BadRequestException", "")));
+        app.aws.responds("SendEmail", [slowly_no, AwsResponse::Hangs]);
         let started = tokio::time::Instant::now();
         let again = app.handle("sqs-notification").await;
         assert_eq!(started.elapsed().as_secs(), 10);
@@ -454,14 +456,14 @@ mod outcomes {
 
     #[tokio::test]
     async fn a_record_that_ses_has_spoken_for_meanwhile_is_overtaken_and_stays_sent() {
-        for answer in [
+        for response in [
             ses_error(429, "TooManyRequestsException", ""),
             ses_error(400, "MessageRejected", ""),
             ses_error(500, "InternalFailure", ""),
         ] {
             let app = App::new();
-            app.aws.answers("UpdateItem", [claimed(&record()), not_claimed("sent")]);
-            app.aws.answers("SendEmail", [answer]);
+            app.aws.responds("UpdateItem", [claimed(&record()), not_claimed("sent")]);
+            app.aws.responds("SendEmail", [response]);
             let again = app.handle("sqs-notification").await;
             app.check(&again, "overtaken", &["UpdateItem", "SendEmail", "UpdateItem"]);
             let condition = app.last_update()["ConditionExpression"].as_str().unwrap().to_owned();
@@ -470,20 +472,21 @@ mod outcomes {
     }
 
     #[tokio::test]
-    async fn a_postponement_or_a_hold_whose_answer_was_lost_is_written_once_and_not_overtaken() {
+    async fn a_postponement_or_a_hold_whose_response_was_lost_is_written_once_and_not_overtaken() {
         fn with_our_wait(requests: &[connector::Request]) -> Value {
             let mut record = record();
             record["mail_lease_until"] = requests.last().unwrap().body["ExpressionAttributeValues"][":until"].clone();
             json!({ "__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException", "Item": record })
         }
-        for (answer, outcome) in [
+        for (response, outcome) in [
             (ses_error(429, "TooManyRequestsException", ""), "postponed"),
             (ses_error(400, "MessageRejected", ""), "refused"),
             (ses_error(500, "InternalFailure", ""), "unconfirmed"),
         ] {
             let app = App::new();
-            app.aws.answers("UpdateItem", [claimed(&record()), Answer::Lost, Answer::Made(400, with_our_wait)]);
-            app.aws.answers("SendEmail", [answer]);
+            app.aws
+                .responds("UpdateItem", [claimed(&record()), AwsResponse::Lost, AwsResponse::Made(400, with_our_wait)]);
+            app.aws.responds("SendEmail", [response]);
             let again = app.handle("sqs-notification").await;
             app.check(&again, outcome, &["UpdateItem", "SendEmail", "UpdateItem", "UpdateItem"]);
         }
@@ -492,7 +495,7 @@ mod outcomes {
     #[tokio::test(start_paused = true)]
     async fn a_mail_whose_mark_cannot_be_written_is_unmarked_after_ten_seconds_of_trying() {
         let app = App::new();
-        app.aws.answers("UpdateItem", [claimed(&record()), Answer::Hangs]);
+        app.aws.responds("UpdateItem", [claimed(&record()), AwsResponse::Hangs]);
         let started = tokio::time::Instant::now();
         let again = app.handle("sqs-notification").await;
         assert_eq!(started.elapsed().as_secs(), 10);
@@ -503,9 +506,9 @@ mod outcomes {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_table_that_does_not_answer_has_the_message_come_again() {
+    async fn a_table_that_does_not_respond_has_the_message_come_again() {
         let app = App::new();
-        app.aws.answers("UpdateItem", [Answer::Hangs]);
+        app.aws.responds("UpdateItem", [AwsResponse::Hangs]);
         let again = app.handle("sqs-notification").await;
         let line = app.check(&again, "retried", &["UpdateItem", "UpdateItem", "UpdateItem"]);
         assert_eq!(line["cause"], "UpdateItem enquiries (claim) did not answer: timeout");
@@ -531,14 +534,14 @@ mod outcomes {
     #[tokio::test]
     async fn a_message_that_the_dead_letter_queue_does_not_take_comes_again() {
         let app = App::finding(&record());
-        app.aws.answers("SendMessage", [dynamodb_error(403, "AccessDenied", &json!({}))]);
+        app.aws.responds("SendMessage", [dynamodb_error(403, "AccessDenied", &json!({}))]);
         assert_eq!(app.handle("sqs-mixed-batch").await.len(), 2);
     }
 
     #[tokio::test]
     async fn a_panic_has_the_message_come_again_and_spares_its_neighbours() {
         let app = App::finding(&record());
-        app.aws.answers("SendEmail", [Answer::Panics]);
+        app.aws.responds("SendEmail", [AwsResponse::Panics]);
         let again = app.handle("sqs-mixed-batch").await;
         let outcomes: Vec<_> = app.log.json().iter().map(|line| line["outcome"].clone()).collect();
         assert_eq!((&outcomes[0], &outcomes[1]), (&json!("retried"), &json!("unparsable")));
@@ -551,14 +554,14 @@ mod logs {
 
     #[tokio::test(start_paused = true)]
     async fn no_line_holds_what_people_wrote_or_an_address() {
-        for answer in [
-            Answer::Json(200, json!({ "MessageId": "ses-1" })),
+        for response in [
+            AwsResponse::Json(200, json!({ "MessageId": "ses-1" })),
             ses_error(429, "TooManyRequestsException", "Jordan Ellis <jordan@example.com>"),
             ses_error(400, "MessageRejected", "Jordan Ellis <jordan@example.com>"),
             ses_error(500, "InternalFailure", "Jordan Ellis <jordan@example.com>"),
         ] {
             let app = App::finding(&record());
-            app.aws.answers("SendEmail", [answer]);
+            app.aws.responds("SendEmail", [response]);
             app.handle("sqs-mixed-batch").await;
             let log = app.log.text();
             assert!(!log.contains("Jordan") && !log.contains('@') && !log.contains("no notification at all"), "{log}");
@@ -568,7 +571,7 @@ mod logs {
     #[tokio::test]
     async fn the_timeline_holds_no_message_of_ses() {
         let app = App::finding(&record());
-        app.aws.answers("SendEmail", [ses_error(400, "MessageRejected", "Jordan Ellis <jordan@example.com>")]);
+        app.aws.responds("SendEmail", [ses_error(400, "MessageRejected", "Jordan Ellis <jordan@example.com>")]);
         app.handle("sqs-notification").await;
         assert!(!app.last_update().to_string().contains("Jordan"));
     }

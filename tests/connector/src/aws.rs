@@ -1,4 +1,4 @@
-//! AWS as the SDK's connector sees it: each request is recorded, and answered as a test says.
+//! AWS as the SDK's connector sees it: it records each request, and responds as the test scripts it.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,21 +16,21 @@ use serde_json::{Value, json};
 
 /// What AWS does with one request.
 #[derive(Clone)]
-#[expect(missing_debug_implementations, reason = "an answer may hold a function")]
-pub enum Answer {
-    /// Answers with this status and body.
+#[expect(missing_debug_implementations, reason = "a response may hold a function")]
+pub enum AwsResponse {
+    /// Responds with this status and body.
     Json(u16, Value),
-    /// Answers with this status, error type and body, as a REST service does.
+    /// Responds with this status, error type and body, as a REST service does.
     Error(u16, &'static str, Value),
-    /// Answers with a body made from the requests so far, this one being the last.
+    /// Responds with a body made from the requests so far, this one being the last.
     Made(u16, fn(&[Request]) -> Value),
-    /// Closes the connection without an answer, whether or not it did what was asked.
+    /// Closes the connection without a response, whether or not it did what was asked.
     Lost,
-    /// Never answers.
+    /// Never responds.
     Hangs,
-    /// Answers after a while.
-    Slow(Duration, Box<Answer>),
-    /// Takes the caller down with it, for want of a panic in our own code.
+    /// Responds after a while.
+    Slow(Duration, Box<AwsResponse>),
+    /// Panics in the caller, in place of a panic in our own code.
     Panics,
 }
 
@@ -51,15 +51,15 @@ pub struct Aws(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
-    scripts: Mutex<HashMap<&'static str, VecDeque<Answer>>>,
+    scripts: Mutex<HashMap<&'static str, VecDeque<AwsResponse>>>,
     requests: Mutex<Vec<Request>>,
     under_way: AtomicUsize,
 }
 
 impl Aws {
-    /// Answers the next requests of this operation so; the last answer is repeated.
-    pub fn answers(&self, operation: &'static str, answers: impl IntoIterator<Item = Answer>) {
-        self.0.scripts.lock().unwrap().insert(operation, answers.into_iter().collect());
+    /// Scripts the responses to the next requests of this operation; the last one is repeated.
+    pub fn responds(&self, operation: &'static str, responses: impl IntoIterator<Item = AwsResponse>) {
+        self.0.scripts.lock().unwrap().insert(operation, responses.into_iter().collect());
     }
 
     /// All requests so far.
@@ -78,7 +78,7 @@ impl Aws {
             .collect()
     }
 
-    /// The operations that were asked for, in their order.
+    /// The operations of all requests, in their order.
     #[must_use]
     pub fn operations(&self) -> Vec<String> {
         self.requests().into_iter().map(|request| request.operation).collect()
@@ -91,12 +91,12 @@ impl Aws {
         http_client_fn(move |_, _| connector.clone())
     }
 
-    fn next_answer(&self, operation: &str) -> Answer {
+    fn next_response(&self, operation: &str) -> AwsResponse {
         let mut scripts = self.0.scripts.lock().unwrap();
         match scripts.get_mut(operation) {
             Some(script) if script.len() > 1 => script.pop_front().unwrap(),
             Some(script) => script[0].clone(),
-            None => default_answer(operation),
+            None => default_response(operation),
         }
     }
 
@@ -110,25 +110,25 @@ impl Aws {
         operation
     }
 
-    async fn respond(self, answer: Answer) -> Result<HttpResponse, ConnectorError> {
+    async fn respond(self, response: AwsResponse) -> Result<HttpResponse, ConnectorError> {
         let json = |status, body: Value| {
             let status = StatusCode::try_from(status).unwrap();
             Ok(HttpResponse::new(status, SdkBody::from(body.to_string())))
         };
-        match answer {
-            Answer::Json(status, body) => json(status, body),
-            Answer::Error(status, code, body) => json(status, body).map(|mut response| {
+        match response {
+            AwsResponse::Json(status, body) => json(status, body),
+            AwsResponse::Error(status, code, body) => json(status, body).map(|mut response| {
                 response.headers_mut().insert("x-amzn-errortype", code);
                 response
             }),
-            Answer::Made(status, make) => json(status, make(&self.requests())),
-            Answer::Lost => Err(ConnectorError::io("connection closed before message completed".into())),
-            Answer::Hangs => std::future::pending().await,
-            Answer::Slow(pause, answer) => {
+            AwsResponse::Made(status, make) => json(status, make(&self.requests())),
+            AwsResponse::Lost => Err(ConnectorError::io("connection closed before message completed".into())),
+            AwsResponse::Hangs => std::future::pending().await,
+            AwsResponse::Slow(pause, response) => {
                 tokio::time::sleep(pause).await;
-                Box::pin(self.respond(*answer)).await
+                Box::pin(self.respond(*response)).await
             }
-            Answer::Panics => panic!("a panic that quotes Jordan Ellis"),
+            AwsResponse::Panics => panic!("a panic that quotes Jordan Ellis"),
         }
     }
 }
@@ -136,12 +136,12 @@ impl Aws {
 impl HttpConnector for Aws {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let operation = self.record(&request);
-        let answer = self.next_answer(&operation);
+        let response = self.next_response(&operation);
         let under_way = UnderWay::new(self.clone());
         let aws = self.clone();
         HttpConnectorFuture::new(async move {
             let _under_way = under_way;
-            aws.respond(answer).await
+            aws.respond(response).await
         })
     }
 }
@@ -167,9 +167,9 @@ impl Drop for UnderWay {
     }
 }
 
-/// What AWS answers when all is well.
+/// What AWS responds when all is well.
 #[must_use]
-pub fn default_answer(operation: &str) -> Answer {
+pub fn default_response(operation: &str) -> AwsResponse {
     let body = match operation {
         "UpdateItem" => json!({ "Attributes": { "hits": { "N": "1" } } }),
         "SendMessage" => json!({ "MessageId": "1" }),
@@ -179,19 +179,19 @@ pub fn default_answer(operation: &str) -> Answer {
         "PutItem" | "TransactWriteItems" | "GetItem" | "GetQueueAttributes" => json!({}),
         other => panic!("{other} is no call that this function makes"),
     };
-    Answer::Json(200, body)
+    AwsResponse::Json(200, body)
 }
 
-/// An error of DynamoDB's, with further members of its body.
+/// An error from DynamoDB, with further members of its body.
 #[must_use]
-pub fn dynamodb_error(status: u16, code: &str, members: &Value) -> Answer {
+pub fn dynamodb_error(status: u16, code: &str, members: &Value) -> AwsResponse {
     let mut body = json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "Jordan Ellis" });
     body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
-    Answer::Json(status, body)
+    AwsResponse::Json(status, body)
 }
 
-/// An error of SES's.
+/// An error from SES.
 #[must_use]
-pub fn ses_error(status: u16, code: &'static str, message: &str) -> Answer {
-    Answer::Error(status, code, json!({ "message": message }))
+pub fn ses_error(status: u16, code: &'static str, message: &str) -> AwsResponse {
+    AwsResponse::Error(status, code, json!({ "message": message }))
 }

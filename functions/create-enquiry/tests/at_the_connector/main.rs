@@ -1,5 +1,5 @@
-//! The real handler against an AWS whose every answer a test decides: the calls that it makes, and the faults that no
-//! emulator shows. Time is virtual, so a hanging table costs a test nothing.
+//! The real handler against a scripted AWS: the calls that it makes, and the faults that no emulator shows. Time is
+//! virtual, so a hanging table costs a test nothing.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use connector::{Answer, Aws, Lines, default_answer, dynamodb_error};
+use connector::{Aws, AwsResponse, Lines, default_response, dynamodb_error};
 use create_enquiry::{Config, State};
 use edge::Response;
 use jiff::Timestamp;
@@ -63,14 +63,14 @@ impl App {
         Self { state: State::new(Config::from_variables(&variables).unwrap(), &sdk), aws, log, _logging: logging }
     }
 
-    /// Has an event answered, and what is left then done.
+    /// Handles an event, and then does what it leaves for after the response.
     async fn send(&self, event: Value) -> Reply {
-        let (reply, left) = self.answer(event).await;
+        let (reply, left) = self.respond(event).await;
         left.await;
         reply
     }
 
-    async fn answer(&self, event: Value) -> (Reply, impl Future<Output = ()>) {
+    async fn respond(&self, event: Value) -> (Reply, impl Future<Output = ()>) {
         let (response, left) = self.state.answer(serde_json::from_value(event).unwrap(), Timestamp::UNIX_EPOCH).await;
         (Reply::of(response), left)
     }
@@ -134,7 +134,7 @@ fn with_key() -> Value {
 }
 
 /// A cancelled transaction: the reason of the enquiry's put, and that of the key's.
-fn cancelled(enquiry: &Value, key: &Value) -> Answer {
+fn cancelled(enquiry: &Value, key: &Value) -> AwsResponse {
     dynamodb_error(400, "TransactionCanceledException", &json!({ "CancellationReasons": [enquiry, key] }))
 }
 
@@ -175,7 +175,7 @@ mod calls {
     #[tokio::test]
     async fn a_request_over_the_limit_makes_one_call_and_the_next_none() {
         let app = App::new();
-        app.aws.answers("UpdateItem", [dynamodb_error(400, "ConditionalCheckFailedException", &json!({}))]);
+        app.aws.responds("UpdateItem", [dynamodb_error(400, "ConditionalCheckFailedException", &json!({}))]);
         app.send(without_key()).await.check(429, "rate_limited");
         assert_eq!(app.aws.operations(), ["UpdateItem"]);
         let again = app.send(without_key()).await;
@@ -241,8 +241,8 @@ mod calls {
     #[tokio::test(start_paused = true)]
     async fn a_warm_up_that_fails_does_not_matter() {
         let app = App::new();
-        app.aws.answers("GetItem", [Answer::Lost]);
-        app.aws.answers("GetQueueAttributes", [Answer::Lost]);
+        app.aws.responds("GetItem", [AwsResponse::Lost]);
+        app.aws.responds("GetQueueAttributes", [AwsResponse::Lost]);
         app.state.warm_up().await;
         app.send(without_key()).await.check(201, "new");
     }
@@ -257,7 +257,7 @@ mod calls {
     #[tokio::test(start_paused = true)]
     async fn a_warm_up_takes_a_second_at_most() {
         let app = App::with(&[("ATTEMPT_TIMEOUT_MS", "60000"), ("OPERATION_TIMEOUT_MS", "60000")]);
-        app.aws.answers("GetItem", [Answer::Hangs]);
+        app.aws.responds("GetItem", [AwsResponse::Hangs]);
         let started = tokio::time::Instant::now();
         app.state.warm_up().await;
         assert_eq!(started.elapsed().as_secs(), 1);
@@ -273,7 +273,7 @@ mod calls {
     }
 
     #[tokio::test]
-    async fn every_sample_event_is_answered() {
+    async fn every_sample_event_gets_a_response_with_its_status() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events");
         for file in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
             if file.extension().is_none_or(|extension| extension != "json") {
@@ -298,7 +298,7 @@ mod calls {
     }
 
     #[tokio::test]
-    async fn a_v2_event_is_answered_with_the_key_that_its_gateway_insists_on() {
+    async fn a_response_to_a_v2_event_has_the_key_that_its_gateway_requires() {
         for (event, cookies) in [("http-v2-contact-us", Some(json!([]))), ("rest-v1-contact-us", None)] {
             let event = serde_json::from_value(sample(event)).unwrap();
             let app = App::new();
@@ -363,7 +363,7 @@ mod record {
         let taken = json!({ "request_id": { "S": "req_AAAAAAAAAAAA" } });
         let app = App::new();
         let collision = dynamodb_error(400, "ConditionalCheckFailedException", &json!({ "Item": taken }));
-        app.aws.answers("PutItem", [collision.clone(), collision, Answer::Json(200, json!({}))]);
+        app.aws.responds("PutItem", [collision.clone(), collision, AwsResponse::Json(200, json!({}))]);
         let reply = app.send(without_key()).await;
         reply.check(201, "new");
         let mut ids: Vec<_> = app.aws.requests_of("PutItem").iter().map(|put| enquiry_of(put)["id"].clone()).collect();
@@ -377,7 +377,7 @@ mod record {
         let taken = json!({ "request_id": { "S": "req_AAAAAAAAAAAA" } });
         let app = App::new();
         let collision = cancelled(&condition_failed(&taken), &json!({ "Code": "None" }));
-        app.aws.answers("TransactWriteItems", [collision, Answer::Json(200, json!({}))]);
+        app.aws.responds("TransactWriteItems", [collision, AwsResponse::Json(200, json!({}))]);
         let reply = app.send(with_key()).await;
         reply.check(201, "new");
         let writes = app.aws.requests_of("TransactWriteItems");
@@ -390,28 +390,28 @@ mod record {
     async fn eight_ids_that_are_taken_are_a_503() {
         let taken = json!({ "Item": { "request_id": { "S": "req_AAAAAAAAAAAA" } } });
         let app = App::new();
-        app.aws.answers("PutItem", [dynamodb_error(400, "ConditionalCheckFailedException", &taken)]);
+        app.aws.responds("PutItem", [dynamodb_error(400, "ConditionalCheckFailedException", &taken)]);
         app.send(without_key()).await.check(503, "service_unavailable");
         assert_eq!(app.aws.requests_of("PutItem").len(), 8);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_record_whose_answer_was_lost_is_found_to_be_our_own() {
+    async fn a_record_whose_response_was_lost_is_found_to_be_our_own() {
         let app = App::new();
-        let found = Answer::Made(400, |requests| {
+        let found = AwsResponse::Made(400, |requests| {
             let item = enquiry_of(&requests.last().unwrap().body);
             json!({ "__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException", "Item": item })
         });
-        app.aws.answers("PutItem", [Answer::Lost, found]);
+        app.aws.responds("PutItem", [AwsResponse::Lost, found]);
         let reply = app.send(without_key()).await;
         reply.check(201, "new");
         assert_eq!(enquiry_of(&app.aws.requests_of("PutItem")[0])["id"]["S"], reply.id());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_transaction_whose_answer_was_lost_is_found_to_be_our_own() {
+    async fn a_transaction_whose_response_was_lost_is_found_to_be_our_own() {
         let app = App::new();
-        let found = Answer::Made(400, |requests| {
+        let found = AwsResponse::Made(400, |requests| {
             let writes = &requests.last().unwrap().body["TransactItems"];
             let reasons = [condition_failed(&writes[0]["Put"]["Item"]), condition_failed(&writes[1]["Put"]["Item"])];
             json!({
@@ -419,7 +419,7 @@ mod record {
                 "CancellationReasons": reasons,
             })
         });
-        app.aws.answers("TransactWriteItems", [Answer::Lost, found]);
+        app.aws.responds("TransactWriteItems", [AwsResponse::Lost, found]);
         let reply = app.send(with_key()).await;
         reply.check(201, "new");
         assert_eq!(reply.headers.get("idempotent-replayed"), None);
@@ -434,7 +434,7 @@ mod record {
     #[tokio::test]
     async fn a_key_that_stands_for_the_same_submission_is_replayed() {
         let app = App::new();
-        app.aws.answers("TransactWriteItems", [Answer::Made(400, record_of_another_call)]);
+        app.aws.responds("TransactWriteItems", [AwsResponse::Made(400, record_of_another_call)]);
         let reply = app.send(with_key()).await;
         reply.check(201, "new");
         assert_eq!((reply.id(), &reply.headers["idempotent-replayed"]), ("enq_9F3K2P", &json!("true")));
@@ -445,12 +445,12 @@ mod record {
     #[tokio::test]
     async fn a_key_that_stands_for_another_submission_is_a_409() {
         let app = App::new();
-        let reused = Answer::Made(400, |requests| {
+        let reused = AwsResponse::Made(400, |requests| {
             let mut body = record_of_another_call(requests);
             body["CancellationReasons"][1]["Item"]["fingerprint"] = json!({ "S": "0".repeat(64) });
             body
         });
-        app.aws.answers("TransactWriteItems", [reused]);
+        app.aws.responds("TransactWriteItems", [reused]);
         let reply = app.send(with_key()).await;
         reply.check(409, "idempotency_key_reused");
         assert_eq!(reply.body["error"]["type"], "idempotency_error");
@@ -463,7 +463,7 @@ mod record {
             [cancelled(&json!({ "Code": "None" }), &conflict), cancelled(&conflict, &json!({ "Code": "None" }))]
         {
             let app = App::new();
-            app.aws.answers("TransactWriteItems", [conflict.clone(), conflict, Answer::Json(200, json!({}))]);
+            app.aws.responds("TransactWriteItems", [conflict.clone(), conflict, AwsResponse::Json(200, json!({}))]);
             app.send(with_key()).await.check(201, "new");
         }
     }
@@ -471,7 +471,7 @@ mod record {
     #[tokio::test(start_paused = true)]
     async fn a_transaction_that_is_still_under_way_after_the_sdks_retries_is_a_409_to_retry() {
         let app = App::new();
-        app.aws.answers("TransactWriteItems", [dynamodb_error(400, "TransactionInProgressException", &json!({}))]);
+        app.aws.responds("TransactWriteItems", [dynamodb_error(400, "TransactionInProgressException", &json!({}))]);
         app.send(with_key()).await.check(409, "idempotency_request_in_progress");
         assert_eq!(app.aws.requests_of("TransactWriteItems").len(), 3);
     }
@@ -480,7 +480,7 @@ mod record {
     async fn an_id_that_another_call_is_just_now_recording_is_replaced() {
         let app = App::new();
         let conflict = dynamodb_error(400, "TransactionConflictException", &json!({}));
-        app.aws.answers("PutItem", [conflict, Answer::Json(200, json!({}))]);
+        app.aws.responds("PutItem", [conflict, AwsResponse::Json(200, json!({}))]);
         let reply = app.send(without_key()).await;
         reply.check(201, "new");
         let puts = app.aws.requests_of("PutItem");
@@ -492,7 +492,7 @@ mod record {
     async fn a_conflict_that_stays_through_three_tries_is_a_409_to_retry() {
         let app = App::new();
         let conflict = cancelled(&json!({ "Code": "None" }), &json!({ "Code": "TransactionConflict" }));
-        app.aws.answers("TransactWriteItems", [conflict]);
+        app.aws.responds("TransactWriteItems", [conflict]);
         let reply = app.send(with_key()).await;
         reply.check(409, "idempotency_request_in_progress");
         assert_eq!(
@@ -518,27 +518,27 @@ mod faults {
     #[tokio::test(start_paused = true)]
     async fn a_table_that_cannot_record_is_a_503_and_nothing_is_announced() {
         let throttled = json!({ "Code": "ThrottlingError", "Message": "Jordan Ellis" });
-        for (event, operation, answer) in [
-            (without_key(), "PutItem", Answer::Lost),
-            (without_key(), "PutItem", Answer::Hangs),
-            (without_key(), "PutItem", Answer::Json(500, json!({}))),
+        for (event, operation, response) in [
+            (without_key(), "PutItem", AwsResponse::Lost),
+            (without_key(), "PutItem", AwsResponse::Hangs),
+            (without_key(), "PutItem", AwsResponse::Json(500, json!({}))),
             (without_key(), "PutItem", dynamodb_error(400, "ThrottlingException", &json!({}))),
-            (with_key(), "TransactWriteItems", Answer::Lost),
-            (with_key(), "TransactWriteItems", Answer::Hangs),
-            (with_key(), "TransactWriteItems", Answer::Json(503, json!({}))),
+            (with_key(), "TransactWriteItems", AwsResponse::Lost),
+            (with_key(), "TransactWriteItems", AwsResponse::Hangs),
+            (with_key(), "TransactWriteItems", AwsResponse::Json(503, json!({}))),
             (with_key(), "TransactWriteItems", cancelled(&throttled, &json!({ "Code": "None" }))),
         ] {
             let app = App::new();
-            app.aws.answers(operation, [answer]);
+            app.aws.responds(operation, [response]);
             check_unavailable(&app.send(event).await);
             assert_eq!(app.aws.requests_of("SendMessage").len(), 0);
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_table_that_does_not_answer_is_tried_within_two_seconds() {
+    async fn a_table_that_does_not_respond_is_tried_within_two_seconds() {
         let app = App::new();
-        app.aws.answers("PutItem", [Answer::Hangs]);
+        app.aws.responds("PutItem", [AwsResponse::Hangs]);
         let started = tokio::time::Instant::now();
         check_unavailable(&app.send(without_key()).await);
         assert_eq!(started.elapsed().as_secs(), 2);
@@ -548,7 +548,7 @@ mod faults {
     #[tokio::test(start_paused = true)]
     async fn a_handler_that_takes_five_seconds_is_a_503() {
         let app = App::with(&[("ATTEMPT_TIMEOUT_MS", "60000"), ("OPERATION_TIMEOUT_MS", "60000")]);
-        app.aws.answers("PutItem", [Answer::Hangs]);
+        app.aws.responds("PutItem", [AwsResponse::Hangs]);
         let started = tokio::time::Instant::now();
         check_unavailable(&app.send(without_key()).await);
         assert_eq!(started.elapsed().as_secs(), 5);
@@ -556,7 +556,7 @@ mod faults {
 
     #[tokio::test]
     async fn a_call_that_dynamodb_refuses_is_a_500_that_shows_nothing() {
-        for (event, operation, answer) in [
+        for (event, operation, response) in [
             (without_key(), "PutItem", dynamodb_error(400, "AccessDeniedException", &json!({}))),
             (without_key(), "PutItem", dynamodb_error(400, "ResourceNotFoundException", &json!({}))),
             (with_key(), "TransactWriteItems", dynamodb_error(400, "ValidationException", &json!({}))),
@@ -568,7 +568,7 @@ mod faults {
             (with_key(), "TransactWriteItems", cancelled(&json!({ "Code": "None" }), &condition_failed(&json!({})))),
         ] {
             let app = App::new();
-            app.aws.answers(operation, [answer]);
+            app.aws.responds(operation, [response]);
             let reply = app.send(event).await;
             reply.check(500, "internal_error");
             let shown = reply.body.to_string();
@@ -579,10 +579,10 @@ mod faults {
     }
 
     #[tokio::test]
-    async fn a_panic_is_a_500_in_the_envelope_and_the_next_request_is_answered() {
+    async fn a_panic_is_a_500_in_the_envelope_and_the_next_request_is_accepted() {
         for operation in ["UpdateItem", "PutItem"] {
             let app = App::new();
-            app.aws.answers(operation, [Answer::Panics, default_answer(operation)]);
+            app.aws.responds(operation, [AwsResponse::Panics, default_response(operation)]);
             let reply = app.send(without_key()).await;
             reply.check(500, "internal_error");
             assert_eq!(reply.headers["x-credicorp-request-id"], reply.body["meta"]["request_id"]);
@@ -594,17 +594,17 @@ mod faults {
     #[tokio::test(start_paused = true)]
     async fn a_counter_that_cannot_count_admits_without_a_second_attempt() {
         let other_reason = json!({ "throttlingReasons": [{ "reason": "TableWriteAccountLimitExceeded" }] });
-        for answer in [
-            Answer::Lost,
-            Answer::Hangs,
-            Answer::Json(500, json!({})),
+        for response in [
+            AwsResponse::Lost,
+            AwsResponse::Hangs,
+            AwsResponse::Json(500, json!({})),
             dynamodb_error(400, "ThrottlingException", &other_reason),
             dynamodb_error(400, "ProvisionedThroughputExceededException", &json!({})),
             dynamodb_error(400, "AccessDeniedException", &json!({})),
-            Answer::Json(200, json!({})),
+            AwsResponse::Json(200, json!({})),
         ] {
             let app = App::new();
-            app.aws.answers("UpdateItem", [answer]);
+            app.aws.responds("UpdateItem", [response]);
             let reply = app.send(without_key()).await;
             reply.check(201, "new");
             assert_eq!((reply.headers.get("ratelimit"), reply.headers.get("ratelimit-policy")), (None, None));
@@ -621,21 +621,21 @@ mod faults {
         ] {
             let app = App::new();
             let throttled = dynamodb_error(400, code, &json!({ member: reason }));
-            app.aws.answers("UpdateItem", [throttled, default_answer("UpdateItem")]);
+            app.aws.responds("UpdateItem", [throttled, default_response("UpdateItem")]);
             app.send(without_key()).await.check(429, "rate_limited");
             app.send(without_key()).await.check(201, "new");
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_answer_does_not_wait_for_the_queue() {
+    async fn a_response_does_not_wait_for_the_queue() {
         let app = App::new();
-        app.aws.answers(
+        app.aws.responds(
             "SendMessage",
-            [Answer::Slow(Duration::from_millis(100), Box::new(default_answer("SendMessage")))],
+            [AwsResponse::Slow(Duration::from_millis(100), Box::new(default_response("SendMessage")))],
         );
         let started = tokio::time::Instant::now();
-        let (reply, left) = app.answer(without_key()).await;
+        let (reply, left) = app.respond(without_key()).await;
         reply.check(201, "new");
         assert_eq!(app.aws.operations(), ["UpdateItem", "PutItem"]);
         assert_eq!(started.elapsed(), Duration::ZERO);
@@ -645,11 +645,13 @@ mod faults {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_queue_that_fails_changes_nothing_in_the_answer() {
-        let denied = Answer::Json(403, json!({ "__type": "com.amazonaws.sqs#AccessDenied" }));
-        for answer in [Answer::Lost, Answer::Hangs, Answer::Panics, Answer::Json(500, json!({})), denied] {
+    async fn a_queue_that_fails_does_not_change_the_response() {
+        let denied = AwsResponse::Json(403, json!({ "__type": "com.amazonaws.sqs#AccessDenied" }));
+        for response in
+            [AwsResponse::Lost, AwsResponse::Hangs, AwsResponse::Panics, AwsResponse::Json(500, json!({})), denied]
+        {
             let app = App::new();
-            app.aws.answers("SendMessage", [answer]);
+            app.aws.responds("SendMessage", [response]);
             let started = tokio::time::Instant::now();
             app.send(without_key()).await.check(201, "new");
             assert!(started.elapsed() <= Duration::from_millis(300), "{:?}", started.elapsed());
@@ -658,9 +660,9 @@ mod faults {
 
     #[tokio::test(start_paused = true)]
     async fn a_dead_connection_to_the_queue_is_replaced_once() {
-        for dead in [Answer::Lost, Answer::Hangs] {
+        for dead in [AwsResponse::Lost, AwsResponse::Hangs] {
             let app = App::new();
-            app.aws.answers("SendMessage", [dead, default_answer("SendMessage")]);
+            app.aws.responds("SendMessage", [dead, default_response("SendMessage")]);
             app.send(without_key()).await.check(201, "new");
             assert_eq!(app.aws.requests_of("SendMessage").len(), 2);
             assert!(!app.log.text().contains("enqueue_failed"), "the second attempt succeeds");
@@ -670,9 +672,9 @@ mod faults {
     #[tokio::test(start_paused = true)]
     async fn what_is_recorded_just_before_the_deadline_is_a_201_even_if_the_queue_hangs() {
         let app = App::with(&[("ATTEMPT_TIMEOUT_MS", "60000"), ("OPERATION_TIMEOUT_MS", "60000")]);
-        let slow = Answer::Slow(Duration::from_millis(4_900), Box::new(Answer::Json(200, json!({}))));
-        app.aws.answers("PutItem", [slow]);
-        app.aws.answers("SendMessage", [Answer::Hangs]);
+        let slow = AwsResponse::Slow(Duration::from_millis(4_900), Box::new(AwsResponse::Json(200, json!({}))));
+        app.aws.responds("PutItem", [slow]);
+        app.aws.responds("SendMessage", [AwsResponse::Hangs]);
         app.send(without_key()).await.check(201, "new");
     }
 }
@@ -681,7 +683,7 @@ mod cors {
     use super::*;
 
     #[tokio::test]
-    async fn every_answer_reflects_an_origin_of_the_list_and_no_other() {
+    async fn every_response_reflects_an_origin_of_the_list_and_no_other() {
         for event in ["rest-v1-contact-us", "rest-v1-no-consent", "rest-v1-get", "rest-v1-preflight"] {
             let app = App::with(&[("ALLOWED_ORIGINS", "https://www.example.com,https://apply.example.com")]);
             for (origin, reflected) in [
@@ -730,13 +732,13 @@ mod logs {
     }
 
     #[tokio::test]
-    async fn a_refusal_a_replay_a_preflight_and_a_failure_are_told_apart() {
+    async fn a_refusal_a_replay_a_preflight_and_a_failure_have_different_outcomes() {
         let app = App::new();
-        app.aws.answers("TransactWriteItems", [Answer::Made(400, record_of_another_call)]);
-        app.aws.answers("PutItem", [dynamodb_error(400, "AccessDeniedException", &json!({}))]);
+        app.aws.responds("TransactWriteItems", [AwsResponse::Made(400, record_of_another_call)]);
+        app.aws.responds("PutItem", [dynamodb_error(400, "AccessDeniedException", &json!({}))]);
         let events = [sample("rest-v1-no-consent"), with_key(), sample("rest-v1-preflight"), without_key()];
         let (_, lines, _) = lines_of(&app, events).await;
-        let told: Vec<_> =
+        let outcomes: Vec<_> =
             lines.iter().map(|line| (line["outcome"].as_str().unwrap(), line["code"].as_str())).collect();
         let expected = [
             ("refused", Some("consent_required")),
@@ -744,15 +746,15 @@ mod logs {
             ("preflight", None),
             ("failed", Some("internal_error")),
         ];
-        assert_eq!(told, expected);
+        assert_eq!(outcomes, expected);
         assert_eq!(lines[3]["cause"], "PutItem enquiries failed: AccessDeniedException (AWS request id none)");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_lost_message_and_an_uncounted_request_are_logged_as_events_to_count() {
         let app = App::new();
-        app.aws.answers("SendMessage", [Answer::Hangs]);
-        app.aws.answers("UpdateItem", [Answer::Lost]);
+        app.aws.responds("SendMessage", [AwsResponse::Hangs]);
+        app.aws.responds("UpdateItem", [AwsResponse::Lost]);
         let (replies, lines, _) = lines_of(&app, [without_key()]).await;
         let events: Vec<_> = lines.iter().filter_map(|line| line["event"].as_str()).collect();
         assert_eq!(events, ["limiter_failed_open", "enqueue_failed"]);
@@ -773,8 +775,14 @@ mod logs {
     #[tokio::test(start_paused = true)]
     async fn no_log_line_holds_a_body_a_name_an_address_or_a_key() {
         let app = App::new();
-        app.aws.answers("PutItem", [Answer::Panics, Answer::Hangs, Answer::Lost, Answer::Json(200, json!({}))]);
-        app.aws.answers("TransactWriteItems", [dynamodb_error(400, "ValidationException", &json!({})), Answer::Lost]);
+        app.aws.responds(
+            "PutItem",
+            [AwsResponse::Panics, AwsResponse::Hangs, AwsResponse::Lost, AwsResponse::Json(200, json!({}))],
+        );
+        app.aws.responds(
+            "TransactWriteItems",
+            [dynamodb_error(400, "ValidationException", &json!({})), AwsResponse::Lost],
+        );
         let ticket = sample("rest-v1-developer-support");
         let (refused, kept) = (sample("rest-v1-many-violations"), without_key());
         let events = [kept.clone(), kept.clone(), kept, with_key(), with_key(), refused, ticket];

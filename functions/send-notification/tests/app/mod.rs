@@ -1,8 +1,8 @@
-//! The mailer with an AWS whose every answer a test decides, and the records that it finds.
+//! The mailer with a scripted AWS, and the records that it finds.
 
 use std::path::Path;
 
-use connector::{Answer, Aws, Lines, dynamodb_error};
+use connector::{Aws, AwsResponse, Lines, dynamodb_error};
 use jiff::{SignedDuration, Timestamp};
 use notify::Batch;
 use runtime::{Variables, Version};
@@ -41,7 +41,7 @@ impl App {
     /// A mailer that finds this record, unclaimed.
     pub(crate) fn finding(record: &Value) -> Self {
         let app = Self::new();
-        app.aws.answers("UpdateItem", [claimed(record), ok()]);
+        app.aws.responds("UpdateItem", [claimed(record), ok()]);
         app
     }
 
@@ -69,8 +69,13 @@ impl App {
 
     pub(crate) async fn handle_until(&self, event: &str, deadline: Timestamp) -> Vec<Value> {
         let batch: Batch = serde_json::from_value(sample(event)).unwrap();
-        let answer = serde_json::to_value(self.state.answer(batch, deadline).await).unwrap();
-        answer["batchItemFailures"].as_array().unwrap().iter().map(|failed| failed["itemIdentifier"].clone()).collect()
+        let response = serde_json::to_value(self.state.answer(batch, deadline).await).unwrap();
+        response["batchItemFailures"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|failed| failed["itemIdentifier"].clone())
+            .collect()
     }
 
     /// Handles the one notification, expects its outcome and operations, and gives its log line.
@@ -102,8 +107,8 @@ pub(crate) fn sample(name: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
 }
 
-pub(crate) fn ok() -> Answer {
-    Answer::Json(200, json!({}))
+pub(crate) fn ok() -> AwsResponse {
+    AwsResponse::Json(200, json!({}))
 }
 
 /// The record of an enquiry, as an item, with these fields.
@@ -126,12 +131,12 @@ pub(crate) fn record() -> Value {
     record_with(r#"{"name":"Jordan Ellis","email":"jordan@example.com","consent":"yes"}"#)
 }
 
-pub(crate) fn claimed(record: &Value) -> Answer {
-    Answer::Json(200, json!({ "Attributes": record }))
+pub(crate) fn claimed(record: &Value) -> AwsResponse {
+    AwsResponse::Json(200, json!({ "Attributes": record }))
 }
 
 /// A claim that fails because the record is in this state.
-pub(crate) fn not_claimed(state: &str) -> Answer {
+pub(crate) fn not_claimed(state: &str) -> AwsResponse {
     let mut record = record();
     record["mail_state"]["S"] = state.into();
     dynamodb_error(400, "ConditionalCheckFailedException", &json!({ "Item": record }))
