@@ -17,7 +17,7 @@ const MAX_BODY_BYTES: usize = 16 * 1024;
 const CASES: &str = include_str!("../contract-cases.json");
 const BODY: &str = r#"{"form":"contact-us","dept":"support","fields":{"name":"Jordan Ellis","email":"jordan@example.com","consent":"yes"}}"#;
 
-/// Some requests of one client, one after the other.
+/// Requests of one client, one after the other.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Case {
@@ -69,13 +69,13 @@ struct Expectation {
     /// `null` is one that must not be there.
     #[serde(default)]
     headers: Map<String, Value>,
-    /// The request, counted from 0, whose answer had the same enquiry's id.
+    /// The request, counted from 0, whose response had the same enquiry's id.
     same_id_as: Option<usize>,
     /// The JSON text that is recorded as the enquiry's fields.
     stored_fields: Option<String>,
 }
 
-/// Has `subject` answer all cases, and says how many requests it has answered as it should.
+/// Runs all cases against `subject`, and gives the number of their requests.
 pub(crate) async fn pass(bench: &Bench, subject: &Subject) -> Result<usize> {
     let cases: Vec<Case> = serde_json::from_str(CASES)?;
     bench.aws.delay(Duration::ZERO);
@@ -86,38 +86,32 @@ pub(crate) async fn pass(bench: &Bench, subject: &Subject) -> Result<usize> {
     let mut passed = 0;
     for (number, case) in cases.iter().enumerate() {
         let named = || format!("{}: {}", subject.name, case.name);
-        passed += answer(bench, &mut environment, case, number, now).await.with_context(named)?;
+        passed += run(bench, &mut environment, case, number, now).await.with_context(named)?;
     }
     environment.end().await?;
     Ok(passed)
 }
 
-async fn answer(
-    bench: &Bench,
-    environment: &mut Environment,
-    case: &Case,
-    number: usize,
-    now: Duration,
-) -> Result<usize> {
+async fn run(bench: &Bench, environment: &mut Environment, case: &Case, number: usize, now: Duration) -> Result<usize> {
     let mut ids = Vec::new();
     for request in &case.requests {
         let event = event(request, number, now)?;
         for _ in 1..request.times {
-            let answer = environment.invoke(event.clone()).await?.answer;
-            let status = answer["statusCode"].as_u64().unwrap_or(500);
-            ensure!(status != 429 && status < 500, "before its last time it answered {answer}");
+            let response = environment.invoke(event.clone()).await?.response;
+            let status = response["statusCode"].as_u64().unwrap_or(500);
+            ensure!(status != 429 && status < 500, "before its last time it responded {response}");
         }
-        let answer = environment.invoke(event).await?.answer;
-        ids.push(check(bench, &request.expect, &answer, &ids).with_context(|| format!("it answered {answer}"))?);
+        let response = environment.invoke(event).await?.response;
+        ids.push(check(bench, &request.expect, &response, &ids).with_context(|| format!("it responded {response}"))?);
     }
     Ok(ids.len())
 }
 
-/// Says which enquiry the answer is about.
-fn check(bench: &Bench, expected: &Expectation, answer: &Value, ids: &[Option<String>]) -> Result<Option<String>> {
-    let body: Value = serde_json::from_str(answer["body"].as_str().unwrap_or_default()).unwrap_or_default();
-    ensure!(answer["body"].as_str().is_none_or(|body| body.len() <= MAX_BODY_BYTES), "over {MAX_BODY_BYTES} bytes");
-    ensure!(answer["statusCode"] == expected.status, "not {}", expected.status);
+/// Says which enquiry the response is about.
+fn check(bench: &Bench, expected: &Expectation, response: &Value, ids: &[Option<String>]) -> Result<Option<String>> {
+    let body: Value = serde_json::from_str(response["body"].as_str().unwrap_or_default()).unwrap_or_default();
+    ensure!(response["body"].as_str().is_none_or(|body| body.len() <= MAX_BODY_BYTES), "over {MAX_BODY_BYTES} bytes");
+    ensure!(response["statusCode"] == expected.status, "not {}", expected.status);
     ensure!(body["error"]["code"].as_str() == expected.code.as_deref(), "not the code {:?}", expected.code);
     if let Some(violations) = &expected.violations {
         let text = |member: &Value| member.as_str().unwrap_or_default().to_owned();
@@ -126,9 +120,9 @@ fn check(bench: &Bench, expected: &Expectation, answer: &Value, ids: &[Option<St
         ensure!(&found == violations, "not the violations {violations:?}");
     }
     for (name, value) in &expected.headers {
-        ensure!(header(answer, name) == value.as_str(), "{name} is not {value}");
+        ensure!(header(response, name) == value.as_str(), "{name} is not {value}");
     }
-    let request_id = header(answer, "x-credicorp-request-id");
+    let request_id = header(response, "x-credicorp-request-id");
     ensure!(request_id.is_some() && request_id == body["meta"]["request_id"].as_str(), "no request id, or two");
     let id = body["id"].as_str().map(str::to_owned);
     if let Some(earlier) = expected.same_id_as {
@@ -144,8 +138,8 @@ fn check(bench: &Bench, expected: &Expectation, answer: &Value, ids: &[Option<St
 }
 
 /// A header of the response, which has one value for each name, or a list of them.
-fn header<'answer>(answer: &'answer Value, name: &str) -> Option<&'answer str> {
-    let kinds = ["headers", "multiValueHeaders"].into_iter().filter_map(|kind| answer[kind].as_object());
+fn header<'response>(response: &'response Value, name: &str) -> Option<&'response str> {
+    let kinds = ["headers", "multiValueHeaders"].into_iter().filter_map(|kind| response[kind].as_object());
     let (_, value) = kinds.flatten().find(|(sent, _)| sent.eq_ignore_ascii_case(name))?;
     value.as_str().or(value[0].as_str())
 }

@@ -25,7 +25,7 @@ const DELAY: Duration = Duration::from_millis(5);
 pub(crate) async fn compare(bench: &Bench) -> Result<Figures> {
     for subject in [CREATE_ENQUIRY].iter().chain(&PEERS) {
         let passed = cases::pass(bench, subject).await?;
-        eprintln!("{}: {passed} requests of the contract's cases are answered right", subject.title);
+        eprintln!("{}: {passed} requests of the contract's cases have the right responses", subject.title);
     }
     let mut figures = Figures::default();
     let all: Vec<_> = [CREATE_ENQUIRY].into_iter().chain(PEERS).chain(FLOORS).collect();

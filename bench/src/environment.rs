@@ -14,10 +14,10 @@ use serde_json::Value;
 use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, mpsc};
 
-use crate::server::{Answering, Request, Response, Server, response};
+use crate::server::{Handler, Request, Response, Server, response};
 use crate::throttle::Throttle;
 
-/// How long a function may take to ask for an event, or to answer one: far more than any does, under valgrind and throttled too.
+/// How long a function may take to ask for an event, or to respond: far more than any does, under valgrind and throttled too.
 const PATIENCE: Duration = Duration::from_mins(2);
 /// What an invocation is given: enough for the mailer, which begins nothing that could outlast it.
 const TIMEOUT: Duration = Duration::from_mins(1);
@@ -35,21 +35,21 @@ pub(crate) struct Environment {
     _api: Server,
 }
 
-/// How an invocation went, and what came of it.
+/// How an invocation went, and its response.
 #[derive(Debug)]
 pub(crate) struct Invocation {
     /// When the event was handed out.
     pub(crate) began: Instant,
-    /// When the answer was here.
-    pub(crate) answered: Instant,
+    /// When the response arrived.
+    pub(crate) responded: Instant,
     /// When the function asked for the next event.
     pub(crate) asked: Instant,
-    pub(crate) answer: Value,
+    pub(crate) response: Value,
 }
 
 enum Moment {
     Asked(Instant),
-    Answered(Instant, Value),
+    Responded(Instant, Value),
     Failed(Value),
 }
 
@@ -79,17 +79,17 @@ impl Environment {
         Ok((environment, asked - started))
     }
 
-    /// Hands out an event, and waits for the answer and for the wish for the next event.
+    /// Hands out an event, and waits for the response and for the wish for the next event.
     pub(crate) async fn invoke(&mut self, event: Value) -> Result<Invocation> {
         let began = Instant::now();
         self.events.send(event).context("the Runtime API has gone")?;
-        let (answered, answer) = match self.moment().await? {
-            Moment::Answered(at, answer) => (at, answer),
+        let (responded, response) = match self.moment().await? {
+            Moment::Responded(at, response) => (at, response),
             Moment::Failed(error) => bail!("the function failed: {error}"),
-            Moment::Asked(_) => bail!("the function asked for an event before it had answered the last one"),
+            Moment::Asked(_) => bail!("the function asked for an event before it responded to the last one"),
         };
         let asked = self.asked().await?;
-        Ok(Invocation { began, answered, asked, answer })
+        Ok(Invocation { began, responded, asked, response })
     }
 
     /// The most memory that the process has had in use, in KiB.
@@ -125,7 +125,7 @@ impl Environment {
     async fn asked(&mut self) -> Result<Instant> {
         match self.moment().await? {
             Moment::Asked(at) => Ok(at),
-            Moment::Answered(..) => bail!("the function answered twice"),
+            Moment::Responded(..) => bail!("the function responded twice"),
             Moment::Failed(error) => bail!("the function failed: {error}"),
         }
     }
@@ -136,17 +136,17 @@ impl Environment {
             ended = self.child.wait() => bail!("the function has ended: {}", ended?),
             () = tokio::time::sleep(PATIENCE) => None,
         };
-        came.context("the function does not answer")
+        came.context("the function does not respond")
     }
 }
 
-impl Answering for RuntimeApi {
-    async fn answer(&self, request: Request) -> Response {
+impl Handler for RuntimeApi {
+    async fn handle(&self, request: Request) -> Response {
         let at = Instant::now();
         let body = || serde_json::from_slice(request.body()).unwrap_or_default();
         let moment = match request.uri().path().rsplit('/').next() {
             Some("next") => Moment::Asked(at),
-            Some("response") => Moment::Answered(at, body()),
+            Some("response") => Moment::Responded(at, body()),
             _ => Moment::Failed(body()),
         };
         let asked = matches!(moment, Moment::Asked(_));

@@ -74,11 +74,11 @@ async fn until(bench: &Bench, subject: &Subject, invocations: u64, refused: Opti
     bench.aws.seen();
     for _ in 0..invocations {
         let invocation = environment.invoke(events.make()).await?;
-        checks.check(&subject.work, &invocation.answer, &bench.aws.seen().calls)?;
+        checks.check(&subject.work, &invocation.response, &bench.aws.seen().calls)?;
     }
     for body in refused.into_iter().flat_map(|body| [body; REFUSED]) {
-        let answer = environment.invoke(events.make_with(body)).await?.answer;
-        ensure!(matches!(answer["statusCode"].as_u64(), Some(400 | 422)), "it answered {answer}");
+        let response = environment.invoke(events.make_with(body)).await?.response;
+        ensure!(matches!(response["statusCode"].as_u64(), Some(400 | 422)), "it responded {response}");
     }
     environment.end().await?;
     let log = fs::read_to_string(log)?;

@@ -1,8 +1,8 @@
 //! Load: an open loop against a growing number of environments, and a flood from one client.
 //!
-//! The arrivals do not wait for the answers, so that a queue shows in the latency (it counts from the arrival), and a slow answer
-//! does not thin out what comes next. AWS is the bench's own, for no emulator is as fast as what is measured; the driver, AWS and
-//! all environments share this machine, which ends the growth before Lambda would.
+//! The arrivals do not wait for the responses, so that a queue shows in the latency (it counts from the arrival), and a slow
+//! response does not thin out what comes next. AWS is the bench's own, for no emulator is as fast as what is measured; the
+//! driver, AWS and all environments share this machine, which ends the growth before Lambda would.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -32,31 +32,31 @@ const SHARES: [f64; 2] = [0.7, 1.3];
 /// How many requests the one client makes.
 const FLOOD: usize = 2_000;
 
-/// What came of one load.
+/// The result of one load.
 pub(crate) struct Load {
     pub(crate) environments: u32,
     /// Requests a second that came in.
     pub(crate) offered: f64,
-    /// Requests a second that were answered, from the first arrival to the last answer.
-    pub(crate) answered: f64,
-    /// From the arrival to the answer, in milliseconds.
+    /// Responses a second, from the first arrival to the last response.
+    pub(crate) responded: f64,
+    /// From the arrival to the response, in milliseconds.
     pub(crate) latency: Distribution,
 }
 
-/// What came of a flood.
+/// The result of a flood.
 pub(crate) struct Flood {
     pub(crate) environments: u32,
     pub(crate) accepted: usize,
     pub(crate) refused: usize,
     pub(crate) calls: usize,
-    pub(crate) answered: f64,
+    pub(crate) responded: f64,
 }
 
-/// An answer, with when its request came in and when it was answered.
-struct Answered {
+/// A response, with when its request came in and when it arrived.
+struct Responded {
     came: Instant,
     at: Instant,
-    answer: Value,
+    response: Value,
 }
 
 /// Each number of environments at each share of what they can do.
@@ -73,7 +73,7 @@ pub(crate) async fn load(bench: &Bench) -> Result<Vec<Load>> {
     Ok(loads)
 }
 
-/// One client's requests, all in one window, as fast as they are answered.
+/// One client's requests, all in one window, as fast as the responses come.
 pub(crate) async fn flood(bench: &Bench) -> Result<Vec<Flood>> {
     bench.aws.delay(DELAY);
     let mut floods = Vec::new();
@@ -86,12 +86,12 @@ pub(crate) async fn flood(bench: &Bench) -> Result<Vec<Flood>> {
             arrivals.send(began)?;
         }
         drop(arrivals);
-        let answers = all(pool).await?;
-        let of_status = |status: u16| answers.iter().filter(|given| given.answer["statusCode"] == status).count();
+        let responses = all(pool).await?;
+        let of_status = |status: u16| responses.iter().filter(|given| given.response["statusCode"] == status).count();
         let (accepted, refused) = (of_status(201), of_status(429));
         ensure!(accepted == 60 && accepted + refused == FLOOD, "{accepted} were accepted and {refused} refused");
         let calls = bench.aws.seen().calls.len();
-        floods.push(Flood { environments, accepted, refused, calls, answered: rate(&answers, began) });
+        floods.push(Flood { environments, accepted, refused, calls, responded: rate(&responses, began) });
     }
     Ok(floods)
 }
@@ -115,18 +115,18 @@ async fn under(bench: &Bench, environments: u32, offered: f64) -> Result<Load> {
         next += gap(offered)?;
     }
     drop(arrivals);
-    let answers = all(pool).await?;
-    let ids: HashSet<_> = answers.iter().filter_map(|given| accepted_id(&given.answer)).collect();
-    ensure!(ids.len() == answers.len(), "{} of {} were accepted", ids.len(), answers.len());
+    let responses = all(pool).await?;
+    let ids: HashSet<_> = responses.iter().filter_map(|given| accepted_id(&given.response)).collect();
+    ensure!(ids.len() == responses.len(), "{} of {} were accepted", ids.len(), responses.len());
     ensure!(bench.aws.enquiries().len() == ids.len(), "{} are recorded", bench.aws.enquiries().len());
     ensure!(bench.aws.seen().calls.len() == CREATE_ENQUIRY.work.calls.len() * ids.len(), "not three calls each");
-    let latencies: Vec<_> = answers.iter().map(|given| milliseconds(given.at - given.came)).collect();
-    let offered = answers.len() as f64 / LASTS.as_secs_f64();
-    Ok(Load { environments, offered, answered: rate(&answers, began), latency: Distribution::of(&latencies) })
+    let latencies: Vec<_> = responses.iter().map(|given| milliseconds(given.at - given.came)).collect();
+    let offered = responses.len() as f64 / LASTS.as_secs_f64();
+    Ok(Load { environments, offered, responded: rate(&responses, began), latency: Distribution::of(&latencies) })
 }
 
 type Arrivals = mpsc::UnboundedSender<Instant>;
-type Pool = JoinSet<Result<Vec<Answered>>>;
+type Pool = JoinSet<Result<Vec<Responded>>>;
 
 /// Starts environments, each of which takes an arrival when it has nothing to do, until there are no more.
 async fn start(
@@ -142,17 +142,17 @@ async fn start(
         let (mut environment, _) = Environment::start(command, None).await?;
         let waiting = Arc::clone(&waiting);
         pool.spawn(async move {
-            let mut answers = Vec::new();
+            let mut responses = Vec::new();
             let next = async || {
                 let (arrivals, events) = &mut *waiting.lock().await;
                 Some((arrivals.recv().await?, events.next()?))
             };
             while let Some((came, event)) = next().await {
                 let invocation = environment.invoke(event).await?;
-                answers.push(Answered { came, at: invocation.answered, answer: invocation.answer });
+                responses.push(Responded { came, at: invocation.responded, response: invocation.response });
             }
             environment.end().await?;
-            Ok(answers)
+            Ok(responses)
         });
     }
     // What the starts asked of AWS is not counted.
@@ -160,17 +160,17 @@ async fn start(
     Ok((arrivals, pool))
 }
 
-async fn all(mut pool: Pool) -> Result<Vec<Answered>> {
-    let mut answers = Vec::new();
+async fn all(mut pool: Pool) -> Result<Vec<Responded>> {
+    let mut responses = Vec::new();
     while let Some(given) = pool.join_next().await {
-        answers.extend(given??);
+        responses.extend(given??);
     }
-    Ok(answers)
+    Ok(responses)
 }
 
-fn rate(answers: &[Answered], began: Instant) -> f64 {
-    let last = answers.iter().map(|given| given.at).max().unwrap_or(began);
-    answers.len() as f64 / (last - began).as_secs_f64()
+fn rate(responses: &[Responded], began: Instant) -> f64 {
+    let last = responses.iter().map(|given| given.at).max().unwrap_or(began);
+    responses.len() as f64 / (last - began).as_secs_f64()
 }
 
 /// The time to the next arrival, when so many come a second independently of each other.

@@ -10,7 +10,7 @@ use crate::Bench;
 use crate::aws::Call;
 use crate::environment::{Environment, Invocation};
 use crate::events::Events;
-use crate::subject::{Answer, Subject, Work};
+use crate::subject::{Expected, Subject, Work};
 
 /// Under which circumstances a function lives, and how long.
 #[derive(Clone, Copy, Debug)]
@@ -46,12 +46,12 @@ pub(crate) struct Lived {
 /// What an invocation took.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Invoked {
-    /// From the event to the answer: what a caller waits for.
+    /// From the event to the response: what a caller waits for.
     pub(crate) wall: Duration,
     /// From the event to the wish for the next one: what is paid for.
     pub(crate) busy: Duration,
     pub(crate) calls: usize,
-    /// How many calls to AWS had been answered when the caller was.
+    /// How many calls to AWS had ended by the response.
     pub(crate) calls_waited_for: usize,
     /// The most calls that were under way at once.
     pub(crate) calls_at_once: usize,
@@ -63,7 +63,7 @@ impl Default for Life {
     }
 }
 
-/// Has `subject` live one life, and checks each of its answers and calls.
+/// Has `subject` live one life, and checks each of its responses and calls.
 pub(crate) async fn live(bench: &Bench, subject: &Subject, life: Life) -> Result<Lived> {
     let named = || format!("{} as {life:?}", subject.name);
     lived(bench, subject, life).await.with_context(named)
@@ -87,17 +87,18 @@ async fn lived(bench: &Bench, subject: &Subject, life: Life) -> Result<Lived> {
         let invocation = environment.invoke(events.make()).await?;
         let seen = aws.seen();
         connections += seen.connections;
-        checks.check(&work, &invocation.answer, &seen.calls)?;
+        checks.check(&work, &invocation.response, &seen.calls)?;
         Ok::<_, anyhow::Error>(Invoked::of(&invocation, &seen.calls))
     };
     let started = environment.cpu().await?;
     let first = invoked(&mut environment).await?;
-    let answered = environment.cpu().await?;
+    let after_first = environment.cpu().await?;
     let mut warm = Vec::with_capacity(life.warm);
     for _ in 0..life.warm {
         warm.push(invoked(&mut environment).await?);
     }
-    let (first_cpu, warm_cpu) = (answered.saturating_sub(started), environment.cpu().await?.saturating_sub(answered));
+    let (first_cpu, warm_cpu) =
+        (after_first.saturating_sub(started), environment.cpu().await?.saturating_sub(after_first));
     let peak_rss_kib = environment.peak_rss_kib()?;
     environment.end().await?;
     Ok(Lived { init, init_cpu: started, first, first_cpu, warm, warm_cpu, peak_rss_kib, connections })
@@ -107,20 +108,20 @@ impl Invoked {
     fn of(invocation: &Invocation, calls: &[Call]) -> Self {
         let under_way = |at: Instant| calls.iter().filter(move |call| call.began <= at && at < call.ended);
         Self {
-            wall: invocation.answered - invocation.began,
+            wall: invocation.responded - invocation.began,
             busy: invocation.asked - invocation.began,
             calls: calls.len(),
-            calls_waited_for: calls.iter().filter(|call| call.ended <= invocation.answered).count(),
+            calls_waited_for: calls.iter().filter(|call| call.ended <= invocation.responded).count(),
             calls_at_once: calls.iter().map(|call| under_way(call.began).count()).max().unwrap_or_default(),
         }
     }
 }
 
-/// The enquiry's id, if the answer is a 201 with one.
-pub(crate) fn accepted_id(answer: &Value) -> Option<String> {
-    let body: Value = serde_json::from_str(answer["body"].as_str()?).ok()?;
+/// The enquiry's id, if the response is a 201 with one.
+pub(crate) fn accepted_id(response: &Value) -> Option<String> {
+    let body: Value = serde_json::from_str(response["body"].as_str()?).ok()?;
     let id = body["id"].as_str()?.to_owned();
-    (answer["statusCode"] == 201).then_some(id)
+    (response["statusCode"] == 201).then_some(id)
 }
 
 /// Whatever is fast and wrong is not measured.
@@ -130,21 +131,21 @@ pub(crate) struct Checks {
 }
 
 impl Checks {
-    /// The answer and the calls are those of the work; an enquiry's id was not given before, and is what the queue was told.
-    pub(crate) fn check(&mut self, work: &Work, answer: &Value, calls: &[Call]) -> Result<()> {
+    /// The response and the calls are those of the work; an enquiry's id is new, and is the one in the message.
+    pub(crate) fn check(&mut self, work: &Work, response: &Value, calls: &[Call]) -> Result<()> {
         let made: Vec<_> = calls.iter().filter(|call| !call.id_taken).map(|call| call.operation.as_str()).collect();
         ensure!(made == work.calls, "it called {made:?}");
-        match work.answer {
-            Answer::Enquiry => {
-                let id = accepted_id(answer).with_context(|| format!("it answered {answer}"))?;
+        match work.expected {
+            Expected::Enquiry => {
+                let id = accepted_id(response).with_context(|| format!("it responded {response}"))?;
                 let announced = calls.iter().find_map(|call| call.announced.as_deref());
                 ensure!(announced == Some(&id), "it announced {announced:?} and not {id}");
                 ensure!(self.ids.insert(id.clone()), "it gave the id {id} twice");
             }
-            Answer::Created => ensure!(answer["statusCode"] == 201, "it answered {answer}"),
-            Answer::Json(text) => {
+            Expected::Created => ensure!(response["statusCode"] == 201, "it responded {response}"),
+            Expected::Json(text) => {
                 let expected: Value = serde_json::from_str(text)?;
-                ensure!(*answer == expected, "it answered {answer}");
+                ensure!(*response == expected, "it responded {response}");
             }
         }
         Ok(())

@@ -62,11 +62,11 @@ pub(crate) fn write_load(loads: &[Load], floods: &[Flood], root: &Path) -> Resul
 
 /// How throughput and latency grow with the environments.
 pub(crate) fn loads(loads: &[Load]) -> String {
-    let mut table = "| environments | came in, 1/s | answered, 1/s | median, ms | p99, ms |\n".to_owned();
+    let mut table = "| environments | came in, 1/s | responses, 1/s | median, ms | p99, ms |\n".to_owned();
     table += "| ---: | ---: | ---: | ---: | ---: |\n";
-    for Load { environments, offered, answered, latency } in loads {
+    for Load { environments, offered, responded, latency } in loads {
         let (median, p99) = (rounded(latency.median), rounded(latency.p99));
-        let _ = writeln!(table, "| {environments} | {offered:.0} | {answered:.0} | {median} | {p99} |");
+        let _ = writeln!(table, "| {environments} | {offered:.0} | {responded:.0} | {median} | {p99} |");
     }
     table
 }
@@ -74,11 +74,11 @@ pub(crate) fn loads(loads: &[Load]) -> String {
 /// What a flood from one client costs.
 pub(crate) fn floods(floods: &[Flood]) -> String {
     let mut table =
-        "| environments | accepted | refused | calls to AWS | without the memory | answered, 1/s |\n".to_owned();
+        "| environments | accepted | refused | calls to AWS | without the memory | responses, 1/s |\n".to_owned();
     table += "| ---: | ---: | ---: | ---: | ---: | ---: |\n";
-    for Flood { environments, accepted, refused, calls, answered } in floods {
+    for Flood { environments, accepted, refused, calls, responded } in floods {
         let without = accepted * CREATE_ENQUIRY.work.calls.len() + refused;
-        let _ = writeln!(table, "| {environments} | {accepted} | {refused} | {calls} | {without} | {answered:.0} |");
+        let _ = writeln!(table, "| {environments} | {accepted} | {refused} | {calls} | {without} | {responded:.0} |");
     }
     table
 }

@@ -27,17 +27,17 @@ pub(crate) struct Server {
 }
 
 /// What a server does.
-pub(crate) trait Answering: Clone + Send + Sync + 'static {
+pub(crate) trait Handler: Clone + Send + Sync + 'static {
     /// Somebody has connected.
     fn connected(&self) {}
 
-    /// Answers one request.
-    fn answer(&self, request: Request) -> impl Future<Output = Response> + Send;
+    /// Responds to one request.
+    fn handle(&self, request: Request) -> impl Future<Output = Response> + Send;
 }
 
 impl Server {
     /// Listens on a free port of `localhost`, whichever address of it a client takes first.
-    pub(crate) async fn start(tls: Option<Arc<ServerConfig>>, answering: impl Answering) -> Result<Self> {
+    pub(crate) async fn start(tls: Option<Arc<ServerConfig>>, handler: impl Handler) -> Result<Self> {
         let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let port = v4.local_addr()?.port();
         let v6 = match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
@@ -48,7 +48,7 @@ impl Server {
         };
         let tls = tls.map(TlsAcceptor::from);
         let listeners = [Some(v4), v6].into_iter().flatten();
-        let serving = listeners.map(|listener| tokio::spawn(accept(listener, tls.clone(), answering.clone())));
+        let serving = listeners.map(|listener| tokio::spawn(accept(listener, tls.clone(), handler.clone())));
         Ok(Self { port, serving: serving.collect() })
     }
 }
@@ -61,41 +61,41 @@ impl Drop for Server {
     }
 }
 
-async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, answering: impl Answering) {
+async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, handler: impl Handler) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
-        answering.connected();
-        connections.spawn(serve(stream, tls.clone(), answering.clone()));
+        handler.connected();
+        connections.spawn(serve(stream, tls.clone(), handler.clone()));
         while connections.try_join_next().is_some() {}
     }
 }
 
 /// Serves one connection until the client has gone, which it does without a word when it is killed.
-async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, answering: impl Answering) {
+async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, handler: impl Handler) {
     let _ = stream.set_nodelay(true);
     match tls {
-        None => exchange(stream, answering).await,
+        None => exchange(stream, handler).await,
         Some(tls) => {
             if let Ok(stream) = tls.accept(stream).await {
-                exchange(stream, answering).await;
+                exchange(stream, handler).await;
             }
         }
     }
 }
 
-async fn exchange(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, answering: impl Answering) {
+async fn exchange(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, handler: impl Handler) {
     let service = service_fn(|request: hyper::Request<Incoming>| {
-        let answering = answering.clone();
+        let handler = handler.clone();
         async move {
             let (head, body) = request.into_parts();
             let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
-            Ok::<_, io::Error>(answering.answer(Request::from_parts(head, body)).await)
+            Ok::<_, io::Error>(handler.handle(Request::from_parts(head, body)).await)
         }
     });
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
-/// An answer with these headers. Its length and the date are hyper's to add.
+/// A response with these headers. Its length and the date are hyper's to add.
 pub(crate) fn response(status: u16, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Response {
     let mut builder = hyper::Response::builder().status(status);
     for (name, value) in headers {

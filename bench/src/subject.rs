@@ -32,12 +32,12 @@ pub(crate) struct Work {
     pub(crate) event: &'static str,
     /// The calls to AWS for one such event, in their order. SES's has no name.
     pub(crate) calls: &'static [&'static str],
-    pub(crate) answer: Answer,
+    pub(crate) expected: Expected,
 }
 
-/// What a function has to answer.
+/// The response that a function has to give.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Answer {
+pub(crate) enum Expected {
     /// A 201 with the id of an enquiry.
     Enquiry,
     /// A 201.
@@ -58,20 +58,20 @@ enum Program {
 /// The Node peer in one file.
 const BUNDLE: &str = "dist/runtime.cjs";
 const RECORDS: Work =
-    Work { event: "rest-v1-contact-us", calls: &["UpdateItem", "PutItem", "SendMessage"], answer: Answer::Enquiry };
+    Work { event: "rest-v1-contact-us", calls: &["UpdateItem", "PutItem", "SendMessage"], expected: Expected::Enquiry };
 const WITH_KEY: &str = "rest-v1-hardship-idempotency-key";
 const TRANSACTS: Work =
-    Work { event: WITH_KEY, calls: &["UpdateItem", "TransactWriteItems", "SendMessage"], answer: Answer::Enquiry };
+    Work { event: WITH_KEY, calls: &["UpdateItem", "TransactWriteItems", "SendMessage"], expected: Expected::Enquiry };
 /// Powertools claims the key, and marks it as done.
 const CLAIMS: Work = Work {
     event: WITH_KEY,
     calls: &["UpdateItem", "PutItem", "PutItem", "UpdateItem", "SendMessage"],
-    answer: Answer::Enquiry,
+    expected: Expected::Enquiry,
 };
 const SENDS: Work = Work {
     event: "sqs-notification",
     calls: &["UpdateItem", "", "UpdateItem"],
-    answer: Answer::Json(r#"{"batchItemFailures":[]}"#),
+    expected: Expected::Json(r#"{"batchItemFailures":[]}"#),
 };
 /// Sixteen shards, and one enquiry that is due.
 #[rustfmt::skip]
@@ -79,10 +79,10 @@ const SWEEPS: Work = Work { event: "schedule-every-minute", calls: &[
     "Query", "Query", "Query", "Query", "Query", "Query", "Query", "Query",
     "Query", "Query", "Query", "Query", "Query", "Query", "Query", "Query",
     "UpdateItem", "SendMessageBatch",
-], answer: Answer::Json("null") };
+], expected: Expected::Json("null") };
 const NOTES: Work =
-    Work { event: "ses-delivery-as-the-rule-hands-it-over", calls: &["UpdateItem"], answer: Answer::Json("null") };
-const NOTHING: Work = Work { event: RECORDS.event, calls: &[], answer: Answer::Created };
+    Work { event: "ses-delivery-as-the-rule-hands-it-over", calls: &["UpdateItem"], expected: Expected::Json("null") };
+const NOTHING: Work = Work { event: RECORDS.event, calls: &[], expected: Expected::Created };
 
 pub(crate) const CREATE_ENQUIRY: Subject = Subject {
     name: "create-enquiry",

@@ -56,8 +56,8 @@ impl Drop for Throttle {
     }
 }
 
-/// Lets the process run in one period until its share is used up, of which what it has had too much is taken first. Says how
-/// much too much it has had now: the kernel tells another process's time only every few milliseconds.
+/// Lets the process run in one period until its share is used up, less what it ran too long before. Gives what it has run too
+/// long now: the kernel updates another process's time only every few milliseconds.
 fn period(pid: Pid, share: Duration, debt: Duration) -> nix::Result<Duration> {
     let (began, clock) = (Instant::now(), ClockId::pid_cpu_clock_id(pid)?);
     let used = || clock_gettime(clock).map(Duration::from);

@@ -30,8 +30,8 @@ impl Tables {
         of_table.map(|(_, item)| Value::Object(item.clone())).collect()
     }
 
-    /// Answers one call with a status and a body.
-    pub(super) fn answer(&mut self, operation: &str, asked: &Value) -> (u16, Value) {
+    /// Responds to one call with a status and a body.
+    pub(super) fn respond(&mut self, operation: &str, asked: &Value) -> (u16, Value) {
         match operation {
             "GetItem" => (200, self.get(asked)),
             "PutItem" => self.put(asked),
@@ -144,7 +144,7 @@ mod tests {
 
     fn put(tables: &mut Tables, id: &str, form: &str) -> (u16, Value) {
         let item = json!({ "id": { "S": id }, "form": { "S": form } });
-        tables.answer("PutItem", &json!({ "TableName": ENQUIRIES_TABLE, "Item": item }))
+        tables.respond("PutItem", &json!({ "TableName": ENQUIRIES_TABLE, "Item": item }))
     }
 
     #[test]
@@ -160,8 +160,8 @@ mod tests {
         let mut tables = Tables::default();
         let item = |table: &str, key: &str, value: &str| json!({ "Put": { "TableName": table, "Item": { key: { "S": value } } } });
         let transaction = |id: &str| json!({ "TransactItems": [item(ENQUIRIES_TABLE, "id", id), item(IDEMPOTENCY_TABLE, "key", "k")] });
-        assert_eq!(tables.answer("TransactWriteItems", &transaction("enq_1")).0, 200);
-        let (status, body) = tables.answer("TransactWriteItems", &transaction("enq_2"));
+        assert_eq!(tables.respond("TransactWriteItems", &transaction("enq_1")).0, 200);
+        let (status, body) = tables.respond("TransactWriteItems", &transaction("enq_2"));
         let codes = [0, 1].map(|index: usize| body["CancellationReasons"][index]["Code"].clone());
         assert_eq!((status, codes), (400, [json!("None"), json!("ConditionalCheckFailed")]));
         assert_eq!(tables.all(ENQUIRIES_TABLE).len(), 1);
@@ -176,9 +176,9 @@ mod tests {
             "ExpressionAttributeValues": { ":limit": { "N": "2" } },
         });
         for hits in ["1", "2"] {
-            assert_eq!(tables.answer("UpdateItem", &count), (200, json!({ "Attributes": { "hits": { "N": hits } } })));
+            assert_eq!(tables.respond("UpdateItem", &count), (200, json!({ "Attributes": { "hits": { "N": hits } } })));
         }
-        assert_eq!(tables.answer("UpdateItem", &count).0, 400);
+        assert_eq!(tables.respond("UpdateItem", &count).0, 400);
     }
 
     #[test]
@@ -191,9 +191,9 @@ mod tests {
             "ExpressionAttributeNames": { "#status": "status" },
             "ExpressionAttributeValues": { ":status": { "S": "COMPLETED" }, ":data": { "S": "{}" } },
         });
-        tables.answer("UpdateItem", &update);
+        tables.respond("UpdateItem", &update);
         let (_, got) =
-            tables.answer("GetItem", &json!({ "TableName": IDEMPOTENCY_TABLE, "Key": { "key": { "S": "k" } } }));
+            tables.respond("GetItem", &json!({ "TableName": IDEMPOTENCY_TABLE, "Key": { "key": { "S": "k" } } }));
         assert_eq!(got["Item"], json!({ "status": { "S": "COMPLETED" }, "data": { "S": "{}" } }));
     }
 }

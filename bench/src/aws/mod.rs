@@ -11,7 +11,7 @@ use md5::{Digest, Md5};
 use rustls::ServerConfig;
 use serde_json::{Value, json};
 
-use crate::server::{Answering, Request, Response, Server, response};
+use crate::server::{Handler, Request, Response, Server, response};
 use dynamodb::Tables;
 
 pub(crate) const ENQUIRIES_TABLE: &str = "enquiries";
@@ -41,7 +41,7 @@ pub(crate) struct Call {
     /// The enquiry that a message names.
     pub(crate) announced: Option<String>,
     pub(crate) began: Instant,
-    /// When it was answered.
+    /// When the response was sent.
     pub(crate) ended: Instant,
 }
 
@@ -81,7 +81,7 @@ impl Aws {
         self.servers.iter().map(|(service, server)| (service.variable(), format!("https://localhost:{}", server.port)))
     }
 
-    /// Has each call answered only after so long.
+    /// Delays the response to each call.
     pub(crate) fn delay(&self, delay: Duration) {
         lock(&self.state).delay = delay;
     }
@@ -112,12 +112,12 @@ impl Service {
     }
 }
 
-impl Answering for Endpoint {
+impl Handler for Endpoint {
     fn connected(&self) {
         lock(&self.state).seen.connections += 1;
     }
 
-    async fn answer(&self, request: Request) -> Response {
+    async fn handle(&self, request: Request) -> Response {
         let began = Instant::now();
         let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
         let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
@@ -129,11 +129,11 @@ impl Answering for Endpoint {
         let mut id_taken = false;
         let response = match self.service {
             Service::DynamoDb => {
-                let (status, body) = lock(&self.state).tables.answer(&operation, &asked);
+                let (status, body) = lock(&self.state).tables.respond(&operation, &asked);
                 id_taken = operation == "PutItem" && body["__type"] == dynamodb::CONDITION_FAILED;
                 dynamodb_response(status, &body)
             }
-            Service::Sqs => sqs_response(&sqs_answer(&operation, &asked)),
+            Service::Sqs => sqs_response(&sqs_body(&operation, &asked)),
             Service::Ses => ses_response(),
         };
         let announced = announced(&asked);
@@ -160,7 +160,7 @@ fn announced(asked: &Value) -> Option<String> {
     message["enquiry_id"].as_str().map(str::to_owned)
 }
 
-fn sqs_answer(operation: &str, asked: &Value) -> Value {
+fn sqs_body(operation: &str, asked: &Value) -> Value {
     let accepted = |message: &Value| {
         let body = message["MessageBody"].as_str().unwrap_or_default();
         // The SDKs compare it with what they sent.
