@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use crate::Bench;
+use crate::bench::Bench;
 use crate::environment::{Environment, since_epoch};
 use crate::events::sample;
 use crate::subject::Subject;

@@ -6,7 +6,7 @@ use std::env::consts::ARCH;
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
-use crate::Bench;
+use crate::bench::Bench;
 use crate::hostile;
 use crate::instructions;
 use crate::measure::{Life, live};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::Bench;
+use crate::bench::Bench;
 use crate::cases;
 use crate::figures::{Figure, Figures};
 use crate::instructions;

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 
-use crate::Bench;
+use crate::bench::Bench;
 use crate::instructions::{of_refused, until_first};
 
 /// The largest body that is read, in bytes.

@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context, Result, ensure};
 use tokio::process::Command;
 
-use crate::Bench;
+use crate::bench::Bench;
 use crate::environment::Environment;
 use crate::events::Events;
 use crate::measure::Checks;

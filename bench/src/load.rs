@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
-use crate::Bench;
+use crate::bench::Bench;
 use crate::compare::milliseconds;
 use crate::environment::Environment;
 use crate::events::Events;

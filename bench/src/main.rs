@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a command")]
 
 mod aws;
+mod bench;
 mod cases;
 mod certificates;
 mod chart;
@@ -25,42 +26,13 @@ mod throttle;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use serde_json::{Value, json};
-use tempfile::TempDir;
+use serde_json::json;
 use tokio::signal::ctrl_c;
 use tokio::signal::unix::{SignalKind, signal};
 
-use aws::Aws;
-use certificates::Certificates;
+use bench::Bench;
 use measure::{Life, live};
 use subject::{CREATE_ENQUIRY, ROOT};
-
-/// What every measurement needs.
-struct Bench {
-    aws: Aws,
-    certificates: Certificates,
-    folder: TempDir,
-    /// An enquiry as it is recorded, for the functions that mail one.
-    enquiry: Option<Value>,
-}
-
-impl Bench {
-    async fn start() -> Result<Self> {
-        let folder = TempDir::new().context("there is no folder for temporary files")?;
-        let certificates = Certificates::issue(folder.path())?;
-        let aws = Aws::start(&certificates.server).await?;
-        let mut bench = Self { aws, certificates, folder, enquiry: None };
-        // The driver's own first use of TLS is slow: this life is not measured.
-        live(&bench, &CREATE_ENQUIRY, Life::default()).await?;
-        let mut recorded = bench.aws.enquiries().pop().context("nothing was recorded")?;
-        // That which the samples name.
-        recorded["id"] = json!({ "S": "enq_9F3K2P" });
-        // In the last shard that a sweep asks for, so that its calls come in one order.
-        recorded["mail_due_shard"] = json!({ "S": "15" });
-        bench.enquiry = Some(recorded);
-        Ok(bench)
-    }
-}
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
@@ -74,7 +46,7 @@ async fn main() -> Result<()> {
 }
 
 async fn run() -> Result<()> {
-    let bench = Bench::start().await?;
+    let bench = bench_with_an_enquiry().await?;
     match std::env::args().nth(1).as_deref() {
         Some("compare") => {
             let figures = compare::compare(&bench).await?;
@@ -89,4 +61,17 @@ async fn run() -> Result<()> {
         Some("check") => check::check(&bench).await,
         _ => bail!("usage: bench compare|load|check"),
     }
+}
+
+async fn bench_with_an_enquiry() -> Result<Bench> {
+    let mut bench = Bench::start().await?;
+    // The driver's own first use of TLS is slow: this life is not measured.
+    live(&bench, &CREATE_ENQUIRY, Life::default()).await?;
+    let mut recorded = bench.aws.enquiries().pop().context("nothing was recorded")?;
+    // That which the samples name.
+    recorded["id"] = json!({ "S": "enq_9F3K2P" });
+    // In the last shard that a sweep asks for, so that its calls come in one order.
+    recorded["mail_due_shard"] = json!({ "S": "15" });
+    bench.enquiry = Some(recorded);
+    Ok(bench)
 }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::Bench;
 use crate::aws::Call;
+use crate::bench::Bench;
 use crate::environment::{Environment, Invocation};
 use crate::events::Events;
 use crate::subject::{Expected, Subject, Work};

@@ -1,21 +1,31 @@
 //! A client of the public ring.
 
+use std::time::{Duration, Instant};
+
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::response::Response;
-use crate::stack::Stack;
+use crate::stack::{POLL_INTERVAL, Stack};
+use crate::unique_ipv6_network;
 
 /// The path of the enquiries, below the API's base URL.
 pub const ENQUIRIES: &str = "/public/v1/enquiries";
 
 const JSON: &str = "application/json";
 
+/// How long a rate-limit window is (contract, Rate limit).
+const WINDOW: Duration = Duration::from_mins(1);
+/// What must be left of a window before an experiment starts in it: enough for a slow machine, little enough not to wait
+/// for long.
+const SECONDS_LEFT_TO_START: u64 = 25;
+const MAX_EXPERIMENTS: usize = 5;
+
 /// A client with an address, and so with a quota, of its own.
 pub struct Caller<'stack> {
-    pub(crate) stack: &'stack Stack,
-    pub(crate) address: String,
+    stack: &'stack Stack,
+    address: String,
 }
 
 /// A request that is not sent yet.
@@ -25,6 +35,46 @@ pub struct Call<'stack> {
     path: String,
     headers: HeaderMap,
     body: Vec<u8>,
+}
+
+impl Stack {
+    /// A caller whose address, and whose /64, nobody else has.
+    #[must_use]
+    pub fn caller(&self) -> Caller<'_> {
+        self.caller_at(&unique_ipv6_network().to_string())
+    }
+
+    /// A caller at this address. The local gateway takes the first entry of `X-Forwarded-For` for the source address, as
+    /// the one on AWS takes the connection's peer.
+    #[must_use]
+    pub fn caller_at(&self, address: &str) -> Caller<'_> {
+        Caller { stack: self, address: address.to_owned() }
+    }
+
+    /// Runs the experiment until it has fitted into one rate-limit window, each time with a caller that has its whole
+    /// quota. For whatever counts more than one request: the windows turn with the clock, not with the test.
+    pub async fn within_one_window<'stack, T>(&'stack self, experiment: impl AsyncFn(Caller<'stack>) -> T) -> T {
+        for _ in 0..MAX_EXPERIMENTS {
+            let (started, seconds_left) = self.start_of_experiment().await;
+            let outcome = experiment(self.caller()).await;
+            let turned = self.caller().seconds_to_reset().await > seconds_left || started.elapsed() >= WINDOW;
+            if !turned {
+                return outcome;
+            }
+        }
+        panic!("in {MAX_EXPERIMENTS} attempts the experiment never fitted into one window: the stack is too slow");
+    }
+
+    async fn start_of_experiment(&self) -> (Instant, u64) {
+        loop {
+            let started = Instant::now();
+            let seconds_left = self.caller().seconds_to_reset().await;
+            if seconds_left >= SECONDS_LEFT_TO_START {
+                return (started, seconds_left);
+            }
+            tokio::time::sleep(POLL_INTERVAL).await;
+        }
+    }
 }
 
 impl<'stack> Caller<'stack> {

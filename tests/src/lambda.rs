@@ -17,10 +17,11 @@ use serde_json::{Map, Value, json};
 use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, RwLock, mpsc, watch};
 
+use crate::environment::{scope, variable};
 use crate::http::{self, Request, Response, Server};
 use crate::proxy::Proxy;
 use crate::recorded::assert_among_recorded;
-use crate::stack::{Stack, scope, variable};
+use crate::stack::Stack;
 use crate::unique_text;
 
 /// The local AWS sends a function's events to the host in this variable, if it is set.

@@ -7,6 +7,8 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 mod caller;
+mod deployed;
+mod environment;
 mod events;
 mod http;
 mod lambda;

@@ -7,8 +7,9 @@ use hyper::body::Bytes;
 use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
 
+use crate::deployed::Deployed;
 use crate::http::{self, Request, Response, Server};
-use crate::recorded::{Calls, Deployed};
+use crate::recorded::Calls;
 use crate::stack::Stack;
 
 /// A call to AWS on the way from a submission to its mail.

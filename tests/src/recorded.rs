@@ -4,15 +4,15 @@
 //! `infra/recorded-calls.json` holds all of it, and `infra/test_grants.py` compares that with what the functions' roles allow.
 //! So no driven function may ask for anything that is not in there, whichever test drives it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 use std::{env, fs};
 
 use reqwest::Method;
 use serde_json::Value;
 
+use crate::deployed::{Deployed, FUNCTION, PARAMETER};
 use crate::http::Request;
-use crate::stack::{Stack, scope, variable};
 
 /// The requests of each function, by its logical id: `operation resource`, and for a mail `from` whom.
 pub type Calls = BTreeMap<String, BTreeSet<String>>;
@@ -24,23 +24,15 @@ const SEND_EMAIL: &str = "/v2/email/outbound-emails";
 /// What we could not read off a request. No role can allow it, so it fails the check.
 const UNREADABLE: &str = "?";
 
-const FUNCTION: &str = "AWS::Lambda::Function";
 const TABLE: &str = "AWS::DynamoDB::Table";
 const QUEUE: &str = "AWS::SQS::Queue";
 const IDENTITY: &str = "AWS::SES::EmailIdentity";
 const CONFIGURATION_SET: &str = "AWS::SES::ConfigurationSet";
-const PARAMETER: &str = "parameter";
 
 static RECORDED: LazyLock<Calls> = LazyLock::new(|| {
     let file = fs::read(FILE).unwrap_or_else(|error| panic!("{FILE}: {error}"));
     serde_json::from_slice(&file).unwrap_or_else(|error| panic!("{FILE}: {error}"))
 });
-
-/// The template's names of what is deployed.
-pub(crate) struct Deployed {
-    /// The logical id of each resource, or the parameter, by its kind and its physical id, or value.
-    names: HashMap<(String, String), String>,
-}
 
 /// Compares what was recorded with the file, or writes the file when it is to be recorded again.
 ///
@@ -134,47 +126,6 @@ impl Deployed {
         let calls = resources.iter().flat_map(|resource| kinds.iter().map(move |kind| (resource, kind)));
         calls.map(|(resource, kind)| format!("ses:SendEmail.{kind} {resource} from {from}")).collect()
     }
-
-    /// The template's name, or, of what is not in the template, its own.
-    fn name(&self, kind: &str, physical: &str) -> String {
-        self.find(kind, physical).unwrap_or(physical).to_owned()
-    }
-
-    fn find(&self, kind: &str, physical: &str) -> Option<&str> {
-        self.names.get(&(kind.to_owned(), physical.to_owned())).map(String::as_str)
-    }
-}
-
-impl Stack {
-    /// Asks `CloudFormation` what it calls everything.
-    pub(crate) async fn describe_deployed(&self) -> Deployed {
-        let resources = self.cloudformation("DescribeStackResources").await;
-        let resources = resources.split("<member>").filter_map(|member| {
-            let kind = (element(member, "ResourceType")?, element(member, "PhysicalResourceId")?);
-            Some((kind, element(member, "LogicalResourceId")?))
-        });
-        let stack = self.cloudformation("DescribeStacks").await;
-        let parameters = stack.split("<member>").filter_map(|member| {
-            let kind = (PARAMETER.to_owned(), element(member, "ParameterValue")?);
-            Some((kind, element(member, "ParameterKey")?))
-        });
-        let names: HashMap<_, _> = resources.chain(parameters).collect();
-        assert!(names.keys().any(|(kind, _)| kind == FUNCTION), "CloudFormation knows no function");
-        Deployed { names }
-    }
-
-    async fn cloudformation(&self, action: &str) -> String {
-        let query = format!("Action={action}&Version=2010-05-15&StackName={}", variable("STACK_NAME"));
-        let request = self.http.post(&self.aws_endpoint_url).header("authorization", scope("cloudformation"));
-        let response = request.body(query).send().await.expect("the local AWS responds");
-        response.text().await.expect("the local AWS responds in full")
-    }
-}
-
-/// The text of an XML element that holds nothing else. None of those that we read has characters to escape.
-fn element(xml: &str, name: &str) -> Option<String> {
-    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
-    rest.split_once("</").map(|(text, _)| text.to_owned())
 }
 
 fn text(value: &Value) -> &str {

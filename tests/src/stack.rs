@@ -1,6 +1,5 @@
 //! The deployed local stack, as the environment describes it.
 
-use std::env;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,18 +7,11 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-use crate::caller::Caller;
-use crate::recorded::Deployed;
-use crate::unique_ipv6_network;
+use crate::deployed::Deployed;
+use crate::environment::{scope, variable};
 
-/// How long a rate-limit window is (contract, Rate limit).
-const WINDOW: Duration = Duration::from_mins(1);
-/// What must be left of a window before an experiment starts in it: enough for a slow machine, little enough not to wait
-/// for long.
-const SECONDS_LEFT_TO_START: u64 = 25;
-const MAX_EXPERIMENTS: usize = 5;
 /// Between two looks at a condition that is waited for.
-const POLL_INTERVAL: Duration = Duration::from_millis(250);
+pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// Far above what any response takes: it only keeps a hung stack from hanging the tests.
 const RESPONSE_DEADLINE: Duration = Duration::from_mins(2);
 
@@ -71,33 +63,6 @@ impl Stack {
         }
     }
 
-    /// A caller whose address, and whose /64, nobody else has.
-    #[must_use]
-    pub fn caller(&self) -> Caller<'_> {
-        self.caller_at(&unique_ipv6_network().to_string())
-    }
-
-    /// A caller at this address. The local gateway takes the first entry of `X-Forwarded-For` for the source address, as
-    /// the one on AWS takes the connection's peer.
-    #[must_use]
-    pub fn caller_at(&self, address: &str) -> Caller<'_> {
-        Caller { stack: self, address: address.to_owned() }
-    }
-
-    /// Runs the experiment until it has fitted into one rate-limit window, each time with a caller that has its whole
-    /// quota. For whatever counts more than one request: the windows turn with the clock, not with the test.
-    pub async fn within_one_window<'stack, T>(&'stack self, experiment: impl AsyncFn(Caller<'stack>) -> T) -> T {
-        for _ in 0..MAX_EXPERIMENTS {
-            let (started, seconds_left) = self.start_of_experiment().await;
-            let outcome = experiment(self.caller()).await;
-            let turned = self.caller().seconds_to_reset().await > seconds_left || started.elapsed() >= WINDOW;
-            if !turned {
-                return outcome;
-            }
-        }
-        panic!("in {MAX_EXPERIMENTS} attempts the experiment never fitted into one window: the stack is too slow");
-    }
-
     /// Waits until `look` finds what it looks for, and says what it found instead when that takes longer than `deadline`.
     pub async fn wait_for<T>(&self, deadline: Duration, look: impl AsyncFn() -> Result<T, String>) -> T {
         let started = Instant::now();
@@ -114,7 +79,10 @@ impl Stack {
 
     /// The template's names of everything, asked for once.
     pub(crate) async fn deployed(&self) -> Arc<Deployed> {
-        let deployed = self.deployed.get_or_init(async || Arc::new(self.describe_deployed().await)).await;
+        let deployed = self
+            .deployed
+            .get_or_init(async || Arc::new(Deployed::describe(&self.http, &self.aws_endpoint_url).await))
+            .await;
         Arc::clone(deployed)
     }
 
@@ -137,26 +105,4 @@ impl Stack {
         let request = self.http.get(url).header("authorization", scope(service));
         request.send().await.expect("the local AWS responds").json().await.expect("the local AWS responds in JSON")
     }
-
-    async fn start_of_experiment(&self) -> (Instant, u64) {
-        loop {
-            let started = Instant::now();
-            let seconds_left = self.caller().seconds_to_reset().await;
-            if seconds_left >= SECONDS_LEFT_TO_START {
-                return (started, seconds_left);
-            }
-            tokio::time::sleep(POLL_INTERVAL).await;
-        }
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the stack under test is known from the environment alone")]
-pub(crate) fn variable(name: &str) -> String {
-    env::var(name).unwrap_or_else(|_| panic!("{name} is not set: these tests need the local stack, so run `make test`"))
-}
-
-/// Stands in for a signature. The local AWS checks none, but reads service and region from its scope.
-pub(crate) fn scope(service: &str) -> String {
-    let credential = format!("test/20260101/eu-west-2/{service}/aws4_request");
-    format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=none")
 }

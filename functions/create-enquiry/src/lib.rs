@@ -58,7 +58,7 @@ struct Body<'a> {
 /// Records the submission that `call` carries.
 ///
 /// # Errors
-/// What the contract lists for this route, save what the edge itself answers.
+/// What the contract lists for this route, except what the edge itself refuses.
 pub async fn create_enquiry(state: &State, call: &Call) -> Result<Reply<NewEnquiry>, Problem> {
     let body = call.json_body()?;
     let key = call.idempotency_key()?;
@@ -117,11 +117,11 @@ impl State {
         let _ = tokio::time::timeout(self.warm_up_budget, warm_up).await;
     }
 
-    /// Answers one event; `clock` serves where the event has no time of its own. What is left to do then is to announce the
+    /// Responds to one event; `clock` serves where the event has no time of its own. What is left to do then is to announce the
     /// enquiry, if it is new: the caller need not wait for it, since the record knows that its mail is due.
-    pub async fn answer(&self, event: GatewayEvent, clock: Timestamp) -> (Response, impl Future<Output = ()>) {
+    pub async fn respond(&self, event: GatewayEvent, clock: Timestamp) -> (Response, impl Future<Output = ()>) {
         let handle = async |call: &Call| create_enquiry(self, call).await;
-        let (response, new) = self.edge.answer(event, clock, &ROUTE, handle).await;
+        let (response, new) = self.edge.respond(event, clock, &ROUTE, handle).await;
         (response, async move {
             if let Some(NewEnquiry { id, request_id }) = new {
                 self.queue.announce(&id, &request_id).await;

@@ -1,4 +1,4 @@
-//! Wires `POST /public/v1/enquiries` to its environment and answers until Lambda stops it.
+//! Wires `POST /public/v1/enquiries` to its environment and serves until Lambda stops it.
 
 use anyhow::{Context, Error};
 use create_enquiry::{Config, State};
@@ -20,6 +20,6 @@ async fn main() -> anyhow::Result<()> {
     let state = State::new(config, &sdk);
     state.warm_up().await;
     create_enquiry::warn_of_ending_bank_holidays(Timestamp::now());
-    let answer = async |event| Ok(state.answer(event, Timestamp::now()).await);
-    runtime::serve_then(|event, _deadline| answer(event)).await.map_err(Error::from_boxed)
+    let respond = async |event| Ok(state.respond(event, Timestamp::now()).await);
+    runtime::serve_then(|event, _deadline| respond(event)).await.map_err(Error::from_boxed)
 }

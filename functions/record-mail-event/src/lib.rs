@@ -79,7 +79,7 @@ impl State {
     ///
     /// # Errors
     /// When the event is to come again. The text holds no data.
-    pub async fn answer(&self, event: MailEvent) -> Result<(), String> {
+    pub async fn handle(&self, event: MailEvent) -> Result<(), String> {
         let result = record_mail_event(self, &event).await;
         let outcome = result.as_ref().ok().copied();
         tracing::info!(
@@ -103,7 +103,7 @@ impl Outcome {
 }
 
 /// What the template counts and rings an alarm for: a department does not get its mail. Rather twice than never: that the record
-/// knows of a bounce does not say that anybody has rung for it, for the answer to an earlier attempt may have been lost.
+/// knows of a bounce does not say that anybody has rung for it, for the response to an earlier attempt may have been lost.
 fn alarming(event: &MailEvent, outcome: Option<Outcome>) -> Option<&'static str> {
     match event.delivery()? {
         Delivery::Accepted | Delivery::Delivered => None,

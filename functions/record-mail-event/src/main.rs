@@ -1,4 +1,4 @@
-//! Wires the recorder of SES's events to its environment and answers until Lambda stops it.
+//! Wires the recorder of SES's events to its environment and serves until Lambda stops it.
 
 use anyhow::{Context, Error};
 use record_mail_event::{Config, State};
@@ -11,5 +11,5 @@ async fn main() -> anyhow::Result<()> {
     let config = Config::from_variables(&variables).context("record-mail-event cannot start")?;
     let sdk = runtime::sdk_config(&variables).context("record-mail-event cannot start")?;
     let state = State::new(config, &sdk);
-    runtime::serve(async |event, _| state.answer(event).await).await.map_err(Error::from_boxed)
+    runtime::serve(async |event, _| state.handle(event).await).await.map_err(Error::from_boxed)
 }

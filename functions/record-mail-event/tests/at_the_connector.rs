@@ -48,7 +48,7 @@ impl App {
     }
 
     async fn handle(&self, event: &str) -> Result<(), String> {
-        self.state.answer(read(event).unwrap()).await
+        self.state.handle(read(event).unwrap()).await
     }
 
     fn line(&self) -> Value {
@@ -163,7 +163,7 @@ async fn only_good_news_lets_an_enquiry_expire_and_bad_news_keeps_it() {
 async fn a_mail_that_comes_back_after_it_was_delivered_keeps_its_enquiry_and_an_automatic_reply_does_not() {
     for (sub_type, keeps) in [("MailboxFull", true), ("MessageTooLarge", true), ("General", false)] {
         let app = App::with(&[("RETENTION_DAYS", "30")], [known("delivered"), ok()]);
-        app.state.answer(transient(sub_type)).await.unwrap();
+        app.state.handle(transient(sub_type)).await.unwrap();
         let updates = app.aws.requests_of("UpdateItem");
         assert_eq!(updates.len(), 1 + usize::from(keeps), "{sub_type}");
         if keeps {
@@ -198,7 +198,7 @@ async fn an_out_of_office_reply_to_a_mail_that_was_delivered_does_not_ring() {
 async fn any_other_bounce_of_a_mail_that_was_delivered_rings() {
     for sub_type in ["MailboxFull", "MessageTooLarge", "ContentRejected", "AttachmentRejected", "SomethingNew", ""] {
         let app = App::with_response(known("delivered"));
-        app.state.answer(transient(sub_type)).await.unwrap();
+        app.state.handle(transient(sub_type)).await.unwrap();
         assert_eq!(app.line()["event"], "mail_bounced", "{sub_type}");
     }
     let app = App::with_response(known("bounced"));
@@ -227,13 +227,13 @@ async fn an_open_and_a_bounce_of_another_systems_mail_make_no_call() {
         "time": "2026-06-29T13:42:09Z",
         "detail": { "eventType": "Open", "mail": { "messageId": "x", "timestamp": "2026-06-29T13:42:09Z" } },
     });
-    app.state.answer(serde_json::from_value(opened).unwrap()).await.unwrap();
+    app.state.handle(serde_json::from_value(opened).unwrap()).await.unwrap();
     assert_eq!(app.line()["outcome"], "ignored");
     let of_others = json!({
         "time": "2026-06-29T13:42:09Z",
         "detail": { "eventType": "Bounce", "mail": { "messageId": "x", "timestamp": "2026-06-29T13:42:09Z" } },
     });
-    app.state.answer(serde_json::from_value(of_others).unwrap()).await.unwrap();
+    app.state.handle(serde_json::from_value(of_others).unwrap()).await.unwrap();
     assert_eq!(app.line()["outcome"], "unknown");
     assert!(app.aws.requests().is_empty());
 }

@@ -1,4 +1,4 @@
-//! Wires the sweeper to its environment and answers until Lambda stops it.
+//! Wires the sweeper to its environment and serves until Lambda stops it.
 
 use anyhow::{Context, Error};
 use jiff::Timestamp;
@@ -14,8 +14,8 @@ async fn main() -> anyhow::Result<()> {
     let sdk = runtime::sdk_config(&variables).context("requeue-notifications cannot start")?;
     let state = State::new(config, &sdk);
     // What the schedule's event says does not matter: the table knows what is due.
-    let answer = async |_: serde::de::IgnoredAny, _| {
+    let handle = async |_: serde::de::IgnoredAny, _| {
         requeue_notifications(&state, Timestamp::now()).await.cause.map_or(Ok(()), Err)
     };
-    runtime::serve(answer).await.map_err(Error::from_boxed)
+    runtime::serve(handle).await.map_err(Error::from_boxed)
 }

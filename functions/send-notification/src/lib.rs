@@ -11,7 +11,7 @@ use domain::notification::{retry_after, unconfirmed_for};
 use domain::{EnquiryId, LeaseId, jitter, saturating_add};
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
-use notify::{Batch, BatchAnswer, Mail, MailSender, Message, NotificationQueue, SendError};
+use notify::{Batch, BatchResponse, Mail, MailSender, Message, NotificationQueue, SendError};
 use storage::{Claim, Claimed, Claims, Postponed, StorageError, Written};
 use tokio::time::Instant;
 
@@ -69,20 +69,20 @@ impl State {
 
     /// Handles the messages of a batch one after the other, so that no more mails are under way than there are environments.
     /// An enquiry that might not be finished by `deadline` is left to the sweeper.
-    pub async fn answer(&self, batch: Batch, deadline: Timestamp) -> BatchAnswer {
-        let mut answer = BatchAnswer::default();
+    pub async fn handle(&self, batch: Batch, deadline: Timestamp) -> BatchResponse {
+        let mut response = BatchResponse::default();
         for message in &batch.messages {
             let started = Instant::now();
-            let report = self.handle(message, deadline).await;
+            let report = self.handle_message(message, deadline).await;
             if report.outcome.comes_again() {
-                answer.retry(message);
+                response.retry(message);
             }
             report.log(message, started.elapsed());
         }
-        answer
+        response
     }
 
-    async fn handle(&self, message: &Message, deadline: Timestamp) -> Report {
+    async fn handle_message(&self, message: &Message, deadline: Timestamp) -> Report {
         // Even if little time is left: the sweeper finds an enquiry, but not this message. If Lambda stops us here, no mail is
         // being sent, and the batch comes again.
         let Some(id) = message.enquiry_id() else { return self.move_to_dead_letters(message).await };

@@ -1,4 +1,4 @@
-//! Wires the mailer to its environment and answers until Lambda stops it.
+//! Wires the mailer to its environment and serves until Lambda stops it.
 
 use anyhow::{Context, Error};
 use jiff::Timestamp;
@@ -13,6 +13,6 @@ async fn main() -> anyhow::Result<()> {
     let config = Config::from_variables(&variables).context("send-notification cannot start")?;
     let sdk = runtime::sdk_config(&variables).context("send-notification cannot start")?;
     let state = State::new(config, &sdk, Timestamp::now);
-    let answer = async |batch, deadline| Ok(state.answer(batch, deadline).await);
-    runtime::serve(answer).await.map_err(Error::from_boxed)
+    let handle = async |batch, deadline| Ok(state.handle(batch, deadline).await);
+    runtime::serve(handle).await.map_err(Error::from_boxed)
 }

@@ -5,7 +5,7 @@ use crate::limits::{
 };
 use crate::redaction::redact_beginning;
 
-/// The contract's code for one thing that is wrong with a submission; all of them are answered with 422.
+/// The contract's code for one thing that is wrong with a submission; all of them are a 422.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::Display, strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "snake_case")]
 #[expect(missing_docs, reason = "each is the contract's code of the same name, explained by its message")]

@@ -1,4 +1,4 @@
-//! Which web pages may read our answers (Fetch standard, CORS protocol).
+//! Which web pages may read our responses (Fetch standard, CORS protocol).
 
 use std::str::FromStr;
 
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn any_origin_is_answered_with_a_star() {
+    fn any_origin_gets_a_star() {
         check_origin("*", Some("https://a.example"), &[("access-control-allow-origin", "*")]);
         check_origin("*", None, &[("access-control-allow-origin", "*")]);
     }

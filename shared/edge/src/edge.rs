@@ -75,10 +75,10 @@ impl Edge {
         self.counters.warm_up().await;
     }
 
-    /// Answers one event of a route: a preflight from memory, everything else through the limiter and the handler. `clock` serves
+    /// Responds to one event of a route: a preflight from memory, everything else through the limiter and the handler. `clock` serves
     /// where the event has no time of its own. Never fails, and writes one log line. Besides the response it gives what the reply
     /// leaves to do.
-    pub async fn answer<FollowUp>(
+    pub async fn respond<FollowUp>(
         &self,
         event: GatewayEvent,
         clock: Timestamp,

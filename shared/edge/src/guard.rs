@@ -86,7 +86,7 @@ enum Values {
 
 impl<'de> Deserialize<'de> for GatewayEvent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Raw at first: an error here would have Lambda's runtime answer, without the envelope.
+        // Raw at first: an error here would make Lambda's runtime respond, without the envelope.
         let raw = Box::<RawValue>::deserialize(deserializer)?;
         Ok(Self(serde_json::from_str(raw.get()).ok().and_then(Sent::into_request)))
     }

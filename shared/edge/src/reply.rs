@@ -1,4 +1,4 @@
-//! What a handler answers when all is well.
+//! The response of a handler when all is well.
 
 use lambda_http::http::{HeaderMap, StatusCode};
 use serde::Serialize;

@@ -14,5 +14,5 @@ mod timeouts;
 pub use inboxes::Inboxes;
 pub use mail::Mail;
 pub use mail_event::MailEvent;
-pub use queue::{BATCH, Batch, BatchAnswer, EnqueueError, Message, NotificationQueue};
+pub use queue::{BATCH, Batch, BatchResponse, EnqueueError, Message, NotificationQueue};
 pub use sender::{MailSender, SendError};

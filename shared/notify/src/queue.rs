@@ -64,7 +64,7 @@ pub struct Message {
 /// The response to Lambda for a batch: the messages that are to come again (Lambda developer guide, partial batch responses).
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct BatchAnswer {
+pub struct BatchResponse {
     batch_item_failures: Vec<BatchItemFailure>,
 }
 
@@ -149,7 +149,7 @@ impl Message {
     }
 }
 
-impl BatchAnswer {
+impl BatchResponse {
     /// Has a message come again once its visibility timeout is over.
     pub fn retry(&mut self, message: &Message) {
         self.batch_item_failures.push(BatchItemFailure { item_identifier: message.message_id.clone() });
@@ -201,9 +201,9 @@ mod tests {
         let batch: Batch = serde_json::from_str(event).unwrap();
         assert_eq!(batch.messages[0].queued_at(), None);
         assert_eq!(batch.messages[1].queued_at().map(Timestamp::as_millisecond), Some(1_782_740_527_123));
-        let mut answer = BatchAnswer::default();
-        answer.retry(&batch.messages[1]);
-        let answer = serde_json::to_string(&answer).unwrap();
-        assert_eq!(answer, r#"{"batchItemFailures":[{"itemIdentifier":"1"}]}"#);
+        let mut response = BatchResponse::default();
+        response.retry(&batch.messages[1]);
+        let response = serde_json::to_string(&response).unwrap();
+        assert_eq!(response, r#"{"batchItemFailures":[{"itemIdentifier":"1"}]}"#);
     }
 }

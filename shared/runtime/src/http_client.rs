@@ -38,7 +38,7 @@ use tokio::time::timeout;
 use tower_service::Service;
 
 /// How long an unused connection is trusted. Between two invocations Lambda freezes the environment, and a connection that died
-/// meanwhile costs an attempt. The limiter has only one, and an attempt at SES that got no answer may have sent the mail. A new
+/// meanwhile costs an attempt. The limiter has only one, and an attempt at SES that got no response may have sent the mail. A new
 /// connection costs two round trips and the rest of a TLS session.
 const TRUSTED_IDLE: Duration = Duration::from_secs(3);
 /// As long as the base64 of nearly all certificates is.
@@ -63,7 +63,7 @@ struct Host {
 }
 
 /// A client for http and https that all services share. It trusts `roots` and gives a connection `connect_timeout` until TLS is
-/// agreed on; how long an answer may take is for the SDK to watch.
+/// agreed on; how long a response may take is for the SDK to watch.
 pub(crate) fn pooled_client(
     roots: RootCertStore,
     connect_timeout: Duration,
@@ -134,15 +134,15 @@ impl HttpConnector for Pool {
             asked_for.set_connection_retriever(move || Some(connection_of(&connection)));
         }
         let pool = self.clone();
-        let answer = self.connections_to(&host).request(request);
+        let response = self.connections_to(&host).request(request);
         HttpConnectorFuture::new(async move {
-            let answer = answer.await.map_err(|error| {
+            let response = response.await.map_err(|error| {
                 // What killed one connection may have killed the others: what is tried again gets a new one.
                 pool.distrust(&host);
                 connector_error(error.into())
             })?;
             pool.was_used(&host);
-            HttpResponse::try_from(answer.map(SdkBody::from_body_1_x))
+            HttpResponse::try_from(response.map(SdkBody::from_body_1_x))
                 .map_err(|error| ConnectorError::other(error.into(), None))
         })
     }
@@ -159,7 +159,7 @@ fn connection_of(captured: &CaptureConnection) -> ConnectionMetadata {
     ConnectionMetadata::builder().proxied(false).poison_fn(poison).build()
 }
 
-/// Whatever fails without an answer may go well on another connection: the SDK tries both kinds again, if it may try again at all.
+/// Whatever fails without a response may go well on another connection: the SDK tries both kinds again, if it may try again at all.
 fn connector_error(error: BoxError) -> ConnectorError {
     let mut causes = successors(Some(error.as_ref() as &(dyn Error + 'static)), |&cause| cause.source());
     if causes.any(<dyn Error>::is::<Elapsed>) { ConnectorError::timeout(error) } else { ConnectorError::io(error) }
@@ -243,7 +243,7 @@ mod tests {
         }
     }
 
-    fn answer_all(stream: TcpStream) {
+    fn respond_to_all(stream: TcpStream) {
         let mut writer = stream.try_clone().unwrap();
         let lines = BufReader::new(stream).lines().map_while(Result::ok);
         for _end_of_request in lines.filter(String::is_empty) {
@@ -251,7 +251,7 @@ mod tests {
         }
     }
 
-    /// The URL of a server that answers everything, and how many connections it was asked for.
+    /// The URL of a server that responds to everything, and how many connections it was asked for.
     fn server() -> (String, Arc<AtomicUsize>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
@@ -260,7 +260,7 @@ mod tests {
         thread::spawn(move || {
             for stream in listener.incoming() {
                 counted.fetch_add(1, Ordering::SeqCst);
-                thread::spawn(|| answer_all(stream.unwrap()));
+                thread::spawn(|| respond_to_all(stream.unwrap()));
             }
         });
         (url, connections)
@@ -284,8 +284,8 @@ mod tests {
         let mut request = HttpRequest::empty();
         request.set_uri(url).unwrap();
         request.add_extension(captured.clone());
-        let answer = pool.call(request).await?;
-        assert_eq!(answer.status().as_u16(), 200);
+        let response = pool.call(request).await?;
+        assert_eq!(response.status().as_u16(), 200);
         // Tasks of their own give the connection back to the pool.
         for _ in 0..10 {
             tokio::task::yield_now().await;
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_host_that_does_not_answer_is_an_io_error() {
+    async fn a_host_that_does_not_respond_is_an_io_error() {
         let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let error = call(&pool(Duration::from_secs(5)), &format!("http://{closed}/")).await.unwrap_err();
         assert!(error.is_io(), "{error:?}");

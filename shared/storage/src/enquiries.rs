@@ -156,7 +156,7 @@ impl Enquiries {
     }
 }
 
-/// The id is taken: by this very call, whose first answer was lost, or by another enquiry.
+/// The id is taken: by this very call, whose first response was lost, or by another enquiry.
 fn id_taken_by(item: Option<&Item>, record: &EnquiryRecord) -> Attempt {
     if item.and_then(request_id_of) == Some(record.enquiry.request_id.as_str()) {
         Attempt::Settled(Recorded::New(record.id.clone()))

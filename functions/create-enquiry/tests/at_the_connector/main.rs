@@ -71,7 +71,7 @@ impl App {
     }
 
     async fn respond(&self, event: Value) -> (Reply, impl Future<Output = ()>) {
-        let (response, left) = self.state.answer(serde_json::from_value(event).unwrap(), Timestamp::UNIX_EPOCH).await;
+        let (response, left) = self.state.respond(serde_json::from_value(event).unwrap(), Timestamp::UNIX_EPOCH).await;
         (Reply::of(response), left)
     }
 }
@@ -302,7 +302,7 @@ mod calls {
         for (event, cookies) in [("http-v2-contact-us", Some(json!([]))), ("rest-v1-contact-us", None)] {
             let event = serde_json::from_value(sample(event)).unwrap();
             let app = App::new();
-            let (response, _left) = app.state.answer(event, Timestamp::UNIX_EPOCH).await;
+            let (response, _left) = app.state.respond(event, Timestamp::UNIX_EPOCH).await;
             assert_eq!(serde_json::to_value(response).unwrap().get("cookies"), cookies.as_ref());
         }
     }

@@ -69,7 +69,7 @@ impl App {
 
     pub(crate) async fn handle_until(&self, event: &str, deadline: Timestamp) -> Vec<Value> {
         let batch: Batch = serde_json::from_value(sample(event)).unwrap();
-        let response = serde_json::to_value(self.state.answer(batch, deadline).await).unwrap();
+        let response = serde_json::to_value(self.state.handle(batch, deadline).await).unwrap();
         response["batchItemFailures"]
             .as_array()
             .unwrap()

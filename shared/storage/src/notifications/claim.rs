@@ -31,7 +31,7 @@ const CLAIM_UPDATE: &str = "SET mail_state = :sending, mail_lease_id = :lease, m
     ADD mail_attempts :one REMOVE expires_at";
 
 const MARK: &str = "UpdateItem enquiries (mark)";
-/// Fails if an earlier attempt of this call has written the mark and its answer was lost. SES's own event does not make it fail.
+/// Fails if an earlier attempt of this call has written the mark and its response was lost. SES's own event does not make it fail.
 const MARK_IF: &str = "attribute_exists(id) AND (ses_message_id <> :message OR mail_lease_id = :lease)";
 const MARK_SET: &str = "SET mail_state = :sent, ses_message_id = :message, sent_at = :now, \
     timeline = list_append(if_not_exists(timeline, :none), :entries)";
@@ -125,7 +125,7 @@ impl Claims {
             Ok(item) => item,
             Err(None) => return Ok(Claimed::Unknown),
             Err(Some(old)) => match state_of(&old) {
-                // The answer to our first attempt was lost.
+                // The response to our first attempt was lost.
                 Some(SENDING) if text_of(&old, "mail_lease_id") == Some(lease.as_str()) => old,
                 Some(PENDING | SENDING) => return Ok(Claimed::Leased),
                 Some(SENT) => return Ok(Claimed::Sent),
@@ -275,7 +275,7 @@ async fn write_wait(
 ) -> Result<Written, StorageError> {
     match send(update, operation).await? {
         Ok(_) => Ok(Written::Done),
-        // The answer to our first attempt was lost.
+        // The response to our first attempt was lost.
         Err(Some(old)) if text_of(&old, "mail_lease_until") == Some(&timestamp_text(until)) => Ok(Written::Done),
         Err(_) => Ok(Written::Overtaken),
     }

@@ -126,7 +126,7 @@ impl DueNotifications {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let item = match send(update, MOVE).await? {
             Ok(item) => item,
-            // The answer to our first attempt was lost.
+            // The response to our first attempt was lost.
             Err(Some(old)) if text_of(&old, "mail_due_at") == Some(&until) => old,
             Err(_) => return Ok(Moved::Overtaken),
         };
