@@ -1,12 +1,15 @@
 //! What can be wrong with a submission.
 
+use serde::Serialize;
+
 use crate::limits::{
     MAX_FIELD_NAME_BYTES, MAX_FIELDS, MAX_FIELDS_BYTES, MAX_FORM_BYTES, MAX_LISTED_VIOLATIONS, MAX_PARAM_BYTES,
 };
 use crate::redaction::redact_beginning;
 
 /// The contract's code for one thing that is wrong with a submission; all of them are a 422.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::Display, strum::IntoStaticStr, strum::VariantArray)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::Display, strum::IntoStaticStr, strum::VariantArray)]
+#[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 #[expect(missing_docs, reason = "each is the contract's code of the same name, explained by its message")]
 pub enum ViolationCode {
@@ -80,7 +83,7 @@ impl ViolationCode {
 }
 
 /// One thing that is wrong with a submission, and where.
-#[derive(Clone, derive_more::Debug, PartialEq, Eq)]
+#[derive(Clone, derive_more::Debug, PartialEq, Eq, Serialize)]
 // Param and message may hold what people wrote: they are never shown by accident.
 #[debug("Violation({code})")]
 pub struct Violation {

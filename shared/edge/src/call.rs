@@ -1,7 +1,5 @@
 //! One request to a route.
 
-use std::time::Duration;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::json::Json;
@@ -19,6 +17,7 @@ use crate::guard::{Base64Body, ExtendedRequestId, IDEMPOTENCY_KEY};
 use crate::problem::Problem;
 use crate::reply::Meta;
 use crate::route::Route;
+use crate::settings::Settings;
 
 /// One request, as its handler sees it. It has no `Debug`, for it holds a person's address and what they wrote.
 pub struct Call {
@@ -37,13 +36,7 @@ pub struct Call {
 }
 
 impl Call {
-    pub(crate) fn new(
-        request: Request,
-        environment: Environment,
-        route: &Route,
-        clock: Timestamp,
-        budget: Duration,
-    ) -> Self {
+    pub(crate) fn new(request: Request, route: &Route, settings: &Settings, clock: Timestamp) -> Self {
         let (source_ip, received_at) = match request.request_context_ref() {
             Some(RequestContext::ApiGatewayV1(context)) => {
                 (context.identity.source_ip.as_deref(), Some(context.request_time_epoch).filter(|epoch| *epoch != 0))
@@ -55,13 +48,13 @@ impl Call {
         Self {
             request_id: RequestId::random(),
             now: received_at.and_then(|epoch| Timestamp::from_millisecond(epoch).ok()).unwrap_or(clock),
-            environment,
+            environment: settings.environment,
             log: (route.log_span)(),
             // The address that the gateway saw, never one that a header claims.
             client: Client::from_source_ip(source_ip.unwrap_or_default()),
             request,
             max_body_bytes: route.max_body_bytes,
-            deadline: Instant::now() + budget,
+            deadline: Instant::now() + settings.deadline,
         }
     }
 
@@ -184,6 +177,9 @@ fn is_utf8_json(text: &str) -> bool {
 mod tests {
     use super::*;
 
+    use std::time::Duration;
+
+    use crate::cors::AllowedOrigins;
     use crate::guard::GatewayEvent;
 
     const ROUTE: Route = Route {
@@ -199,7 +195,14 @@ mod tests {
         /// The call that an event is, at the beginning of the epoch unless the event says when.
         pub(crate) fn of(event: &str) -> Self {
             let GatewayEvent(request) = serde_json::from_str(event).unwrap();
-            Self::new(request.unwrap(), Environment::Live, &ROUTE, Timestamp::UNIX_EPOCH, Duration::ZERO)
+            let settings = Settings {
+                environment: Environment::Live,
+                doc_url_base: String::new(),
+                allowed_origins: AllowedOrigins::Any,
+                rate_limit: 60,
+                deadline: Duration::ZERO,
+            };
+            Self::new(request.unwrap(), &ROUTE, &settings, Timestamp::UNIX_EPOCH)
         }
     }
 

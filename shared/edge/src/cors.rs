@@ -2,8 +2,12 @@
 
 use std::str::FromStr;
 
-use lambda_http::http::HeaderMap;
 use lambda_http::http::header::{self, HeaderValue};
+use lambda_http::http::{HeaderMap, StatusCode};
+use serde::Serialize;
+
+use crate::reply::{Meta, Reply};
+use crate::route::Route;
 
 const ALLOWED_HEADERS: &str = "content-type, idempotency-key";
 const EXPOSED_HEADERS: &str = "x-credicorp-request-id, retry-after, ratelimit, ratelimit-policy, idempotent-replayed";
@@ -41,11 +45,18 @@ impl AllowedOrigins {
     }
 }
 
-/// Adds the headers that a preflight carries besides.
-pub(crate) fn add_to_preflight(allowed_methods: HeaderValue, headers: &mut HeaderMap) {
-    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, allowed_methods);
-    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(ALLOWED_HEADERS));
-    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(MAX_AGE_SECONDS));
+/// The response to a preflight, which makes no call to AWS.
+pub(crate) fn preflight<FollowUp>(meta: Meta<'_>, route: &Route) -> Reply<FollowUp> {
+    #[derive(Serialize)]
+    struct Body<'a> {
+        meta: Meta<'a>,
+    }
+    let headers = HeaderMap::from_iter([
+        (header::ACCESS_CONTROL_ALLOW_METHODS, route.allowed_methods()),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(ALLOWED_HEADERS)),
+        (header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(MAX_AGE_SECONDS)),
+    ]);
+    Reply { headers, ..Reply::json(StatusCode::OK, "preflight", &Body { meta }) }
 }
 
 impl FromStr for AllowedOrigins {

@@ -3,71 +3,40 @@
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use domain::Environment;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 use lambda_http::http::header::{self, HeaderName, HeaderValue};
-use lambda_http::http::{HeaderMap, Method, StatusCode};
+use lambda_http::http::{HeaderMap, Method};
 use storage::RateCounters;
 
 use crate::call::Call;
-use crate::cors::{self, AllowedOrigins};
-use crate::envelope::Envelope;
+use crate::cors;
+use crate::envelope::error_body;
 use crate::guard::GatewayEvent;
 use crate::limiter::{Admission, Limiter};
 use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::response::{Response, own_value};
 use crate::route::Route;
+use crate::settings::Settings;
 
 /// The edge that a function stands behind.
 #[derive(Debug)]
 pub struct Edge {
-    envelope: Envelope,
-    origins: AllowedOrigins,
+    settings: Settings,
     limiter: Limiter,
     counters: RateCounters,
-    deadline: Duration,
     has_served: AtomicBool,
-}
-
-/// What the environment decides about the edge.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Where the API runs.
-    pub environment: Environment,
-    /// The page of the error reference, to which `#code` is added.
-    pub doc_url_base: String,
-    /// Which pages may read responses.
-    pub allowed_origins: AllowedOrigins,
-    /// How many requests a client may make in a window.
-    pub rate_limit: u32,
-    /// How long a call may take.
-    pub deadline: Duration,
-}
-
-/// What a call came to.
-enum Outcome<FollowUp> {
-    Preflight,
-    Done(Reply<FollowUp>),
-    Failed(Problem),
 }
 
 impl Edge {
     /// The edge with these settings, which counts in `counters`.
     #[must_use]
     pub fn new(settings: Settings, counters: RateCounters) -> Self {
-        let Settings { environment, doc_url_base, allowed_origins, rate_limit, deadline } = settings;
-        Self {
-            envelope: Envelope { environment, doc_url_base },
-            origins: allowed_origins,
-            limiter: Limiter::new(rate_limit),
-            counters,
-            deadline,
-            has_served: AtomicBool::new(false),
-        }
+        let limiter = Limiter::new(settings.rate_limit);
+        Self { settings, limiter, counters, has_served: AtomicBool::new(false) }
     }
 
     /// Opens the connection to the counters; whether it succeeds does not matter.
@@ -88,59 +57,53 @@ impl Edge {
         let started = Instant::now();
         let GatewayEvent(request) = event;
         let is_readable = request.is_some();
-        let environment = self.envelope.environment;
-        let call = Call::new(request.unwrap_or_default(), environment, route, clock, self.deadline);
-        let (outcome, admission) = if is_readable {
-            self.outcome_of(&call, route, handle).await
+        let call = Call::new(request.unwrap_or_default(), route, &self.settings, clock);
+        let (result, admission) = if is_readable {
+            self.result_of(&call, route, handle).await
         } else {
-            (Outcome::Failed(Problem::UnreadableEvent), Admission::Uncounted)
+            (Err(Problem::UnreadableEvent), Admission::Uncounted)
         };
         let mut headers = headers_of_every_response(&call);
-        self.origins.add_to_response(call.origin(), &mut headers);
+        self.settings.allowed_origins.add_to_response(call.origin(), &mut headers);
         admission.add_to_response(&mut headers);
-        let (status, body, follow_up) = match outcome {
-            Outcome::Preflight => {
-                cors::add_to_preflight(route.allowed_methods(), &mut headers);
-                self.log(&call, started, "preflight", None, None);
-                (StatusCode::OK, self.envelope.preflight(&call.request_id), None)
-            }
-            Outcome::Done(reply) => {
+        let (status, body, follow_up) = match result {
+            Ok(reply) => {
                 headers.extend(reply.headers);
                 self.log(&call, started, reply.outcome, None, None);
                 (reply.status, reply.body, reply.follow_up)
             }
-            Outcome::Failed(problem) => {
+            Err(problem) => {
                 let error = problem.reply(route);
                 headers.extend(error.headers.clone());
                 // The cause of a refusal may quote the caller; the cause of a failure of ours never does.
                 let is_ours = error.status.is_server_error();
                 let outcome = if is_ours { "failed" } else { "refused" };
                 self.log(&call, started, outcome, Some(error.code), is_ours.then_some(&problem));
-                (error.status, self.envelope.error(&call.request_id, &error), None)
+                (error.status, error_body(&error, &self.settings.doc_url_base, call.meta()), None)
             }
         };
         (Response::new(call.is_v2(), status, headers, body), follow_up)
     }
 
-    async fn outcome_of<FollowUp>(
+    async fn result_of<FollowUp>(
         &self,
         call: &Call,
         route: &Route,
         handle: impl AsyncFnOnce(&Call) -> Result<Reply<FollowUp>, Problem>,
-    ) -> (Outcome<FollowUp>, Admission) {
+    ) -> (Result<Reply<FollowUp>, Problem>, Admission) {
         if call.method() == Method::OPTIONS {
-            return (Outcome::Preflight, Admission::Uncounted);
+            return (Ok(cors::preflight(call.meta(), route)), Admission::Uncounted);
         }
         let admission = match guarded(self.admit(call)).await {
             Ok(admission) => admission,
-            Err(panicked) => return (Outcome::Failed(panicked), Admission::Uncounted),
+            Err(panicked) => return (Err(panicked), Admission::Uncounted),
         };
         let result = match admission {
             Admission::Refused(quota) => Err(Problem::RateLimited { seconds_to_reset: quota.seconds_to_reset }),
             _ if !route.methods.contains(call.method()) => Err(Problem::MethodNotAllowed),
             Admission::Admitted(_) | Admission::Uncounted => guarded(handle(call)).await.flatten(),
         };
-        (result.map_or_else(Outcome::Failed, Outcome::Done), admission)
+        (result, admission)
     }
 
     async fn admit(&self, call: &Call) -> Admission {

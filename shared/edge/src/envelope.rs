@@ -1,6 +1,6 @@
-//! The envelope of every JSON response (contract, Every response).
+//! The envelope of an error (contract, Every response).
 
-use domain::{Environment, RequestId, Violation};
+use domain::Violation;
 use serde::Serialize;
 
 use crate::problem::{ErrorKind, ErrorReply};
@@ -10,13 +10,6 @@ use crate::reply::{Meta, to_json};
 const MAX_BODY_BYTES: usize = 16 * 1024;
 /// What a message takes, at most, to say how many violations are not listed.
 const MORE_BYTES: usize = 64;
-
-/// Puts errors into the envelope.
-#[derive(Clone, Debug)]
-pub(crate) struct Envelope {
-    pub(crate) environment: Environment,
-    pub(crate) doc_url_base: String,
-}
 
 #[derive(Serialize)]
 struct ErrorBody<'a> {
@@ -33,65 +26,36 @@ struct ErrorDetail<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     param: Option<&'a str>,
     doc_url: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    violations: Vec<ViolationBody<'a>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    violations: &'a [Violation],
 }
 
-#[derive(Serialize)]
-struct ViolationBody<'a> {
-    code: &'static str,
-    param: &'a str,
-    message: &'a str,
-}
-
-#[derive(Serialize)]
-struct PreflightBody<'a> {
-    meta: Meta<'a>,
-}
-
-impl Envelope {
-    /// The body of an error, with as many of its violations as fit.
-    pub(crate) fn error(&self, request_id: &RequestId, error: &ErrorReply) -> String {
-        let listed = error.violations.listed();
-        let whole = self.error_that_lists(listed, request_id, error);
-        match whole.len().checked_sub(MAX_BODY_BYTES) {
-            None | Some(0) => whole,
-            Some(excess) => self.error_that_lists(without_last(listed, excess + MORE_BYTES), request_id, error),
-        }
-    }
-
-    fn error_that_lists(&self, listed: &[Violation], request_id: &RequestId, error: &ErrorReply) -> String {
-        let unlisted = error.violations.listed().len() + error.violations.unlisted() - listed.len();
-        let message = match unlisted {
-            0 => error.message.to_string(),
-            1 => format!("{} 1 more violation is not listed.", error.message),
-            more => format!("{} {more} more violations are not listed.", error.message),
-        };
-        let error = ErrorDetail {
-            kind: error.kind,
-            code: error.code,
-            message,
-            param: listed.first().map(|first| first.param.as_str()),
-            doc_url: format!("{}#{}", self.doc_url_base, error.code),
-            violations: listed.iter().map(ViolationBody::of).collect(),
-        };
-        to_json(&ErrorBody { error, meta: self.meta(request_id) })
-    }
-
-    /// The body of a preflight's response.
-    pub(crate) fn preflight(&self, request_id: &RequestId) -> String {
-        to_json(&PreflightBody { meta: self.meta(request_id) })
-    }
-
-    fn meta<'a>(&self, request_id: &'a RequestId) -> Meta<'a> {
-        Meta { request_id: request_id.as_str(), environment: self.environment.as_str() }
+/// The body of an error, with as many of its violations as fit.
+pub(crate) fn error_body(error: &ErrorReply, doc_url_base: &str, meta: Meta<'_>) -> String {
+    let listed = error.violations.listed();
+    let whole = body_that_lists(listed, error, doc_url_base, meta);
+    match whole.len().checked_sub(MAX_BODY_BYTES) {
+        None | Some(0) => whole,
+        Some(excess) => body_that_lists(without_last(listed, excess + MORE_BYTES), error, doc_url_base, meta),
     }
 }
 
-impl<'a> ViolationBody<'a> {
-    fn of(violation: &'a Violation) -> Self {
-        Self { code: violation.code.as_str(), param: &violation.param, message: &violation.message }
-    }
+fn body_that_lists(violations: &[Violation], error: &ErrorReply, doc_url_base: &str, meta: Meta<'_>) -> String {
+    let unlisted = error.violations.listed().len() + error.violations.unlisted() - violations.len();
+    let message = match unlisted {
+        0 => error.message.to_string(),
+        1 => format!("{} 1 more violation is not listed.", error.message),
+        more => format!("{} {more} more violations are not listed.", error.message),
+    };
+    let error = ErrorDetail {
+        kind: error.kind,
+        code: error.code,
+        message,
+        param: violations.first().map(|first| first.param.as_str()),
+        doc_url: format!("{doc_url_base}#{}", error.code),
+        violations,
+    };
+    to_json(&ErrorBody { error, meta })
 }
 
 /// The first of these violations, without as many of the last as take up so many bytes.
@@ -101,7 +65,7 @@ fn without_last(violations: &[Violation], bytes: usize) -> &[Violation] {
         && freed < bytes
         && !first.is_empty()
     {
-        freed += to_json(&ViolationBody::of(last)).len() + ",".len();
+        freed += to_json(last).len() + ",".len();
         kept = first;
     }
     kept
@@ -120,9 +84,9 @@ mod tests {
         let Err(Invalid::Violations(violations)) = Submission::parse(&Json::parse(sent.as_bytes()).unwrap()) else {
             panic!("it is valid")
         };
-        let doc_url_base = "https://dev.credicorp.co.uk/api-reference/errors.html".to_owned();
-        let envelope = Envelope { environment: Environment::Sandbox, doc_url_base };
-        envelope.error(&RequestId::random(), &ErrorReply::of_violations(violations))
+        let doc_url_base = "https://dev.credicorp.co.uk/api-reference/errors.html";
+        let meta = Meta { request_id: "req_8Hn2Lp0Wd4Xc", environment: "sandbox" };
+        error_body(&ErrorReply::of_violations(violations), doc_url_base, meta)
     }
 
     /// Expects a bounded body that lists so many violations, and says how many more there are.

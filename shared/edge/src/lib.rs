@@ -14,10 +14,11 @@ mod problem;
 mod reply;
 mod response;
 mod route;
+mod settings;
 
 pub use call::Call;
 pub use cors::{AllowedOrigins, InvalidOrigins};
-pub use edge::{Edge, Settings};
+pub use edge::Edge;
 pub use guard::GatewayEvent;
 /// The types of HTTP that routes are written in.
 pub use lambda_http::http;
@@ -25,3 +26,4 @@ pub use problem::{ErrorKind, ErrorReply, Problem, retry_after};
 pub use reply::{Meta, Reply};
 pub use response::Response;
 pub use route::Route;
+pub use settings::Settings;
