@@ -2,7 +2,7 @@
 
 use domain::Invalid;
 use edge::http::StatusCode;
-use edge::{ErrorKind, ErrorReply, retry_after};
+use edge::{ErrorKind, ErrorReply};
 
 /// The body is JSON, but no submission.
 pub(crate) fn invalid_submission(invalid: Invalid) -> ErrorReply {
@@ -16,29 +16,17 @@ pub(crate) fn invalid_submission(invalid: Invalid) -> ErrorReply {
     }
 }
 
-/// The idempotency key stands for another submission.
+/// The idempotency key belongs to another submission.
 pub(crate) fn idempotency_key_reused() -> ErrorReply {
-    ErrorReply {
-        kind: ErrorKind::Idempotency,
-        ..ErrorReply::new(
-            StatusCode::CONFLICT,
-            "idempotency_key_reused",
-            "This Idempotency-Key stands for a different enquiry. Use a new key for each new enquiry.",
-        )
-    }
+    let message = "This Idempotency-Key stands for a different enquiry. Use a new key for each new enquiry.";
+    ErrorReply::new(StatusCode::CONFLICT, "idempotency_key_reused", message).of_kind(ErrorKind::Idempotency)
 }
 
-/// The idempotency key is being written right now.
+/// Another call is writing the idempotency key.
 pub(crate) fn idempotency_request_in_progress() -> ErrorReply {
-    ErrorReply {
-        kind: ErrorKind::Idempotency,
-        headers: retry_after(1),
-        ..ErrorReply::new(
-            StatusCode::CONFLICT,
-            "idempotency_request_in_progress",
-            "Another request with this Idempotency-Key is being recorded right now. Retry in a second.",
-        )
-    }
+    let message = "Another request with this Idempotency-Key is being recorded right now. Retry in a second.";
+    let reply = ErrorReply::new(StatusCode::CONFLICT, "idempotency_request_in_progress", message);
+    reply.of_kind(ErrorKind::Idempotency).retry_after(1)
 }
 
 #[cfg(test)]

@@ -110,7 +110,7 @@ impl Edge {
         if let Some(refused) = self.limiter.refuse_at_once(call) {
             return refused;
         }
-        let counted = self.counters.count(&call.client, call.now, self.limiter.limit()).await;
+        let counted = self.counters.count(&call.client, call.now, self.settings.rate_limit).await;
         self.limiter.admit(call, counted)
     }
 

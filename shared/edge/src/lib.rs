@@ -22,7 +22,7 @@ pub use edge::Edge;
 pub use guard::GatewayEvent;
 /// The types of HTTP that routes are written in.
 pub use lambda_http::http;
-pub use problem::{ErrorKind, ErrorReply, Problem, retry_after};
+pub use problem::{ErrorKind, ErrorReply, Problem};
 pub use reply::{Meta, Reply};
 pub use response::Response;
 pub use route::Route;

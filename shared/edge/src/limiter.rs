@@ -54,11 +54,6 @@ impl Limiter {
         Self { limit, over: Mutex::new(over) }
     }
 
-    /// The quota of a client, in requests in a window.
-    pub(crate) fn limit(&self) -> u32 {
-        self.limit
-    }
-
     /// Refuses a call whose client is remembered to be over its quota.
     pub(crate) fn refuse_at_once(&self, call: &Call) -> Option<Admission> {
         self.remembers(&call.client, Window::containing(call.now))

@@ -124,26 +124,22 @@ impl Problem {
                 format!("The body is not valid JSON: {why}."),
             ),
             Self::OfRoute(reply) => return Cow::Borrowed(reply),
-            Self::RateLimited { seconds_to_reset } => ErrorReply {
-                kind: ErrorKind::RateLimit,
-                headers: retry_after(*seconds_to_reset),
-                ..ErrorReply::new(
-                    StatusCode::TOO_MANY_REQUESTS,
-                    "rate_limited",
-                    "Too many requests from your network. Retry after the seconds in retry-after.",
-                )
-            },
+            Self::RateLimited { seconds_to_reset } => ErrorReply::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "rate_limited",
+                "Too many requests from your network. Retry after the seconds in retry-after.",
+            )
+            .of_kind(ErrorKind::RateLimit)
+            .retry_after(*seconds_to_reset),
             Self::Storage(StorageError::Unavailable { .. } | StorageError::NoFreeId { .. }) | Self::DeadlinePassed => {
-                ErrorReply {
-                    kind: ErrorKind::Api,
-                    headers: retry_after(1),
-                    ..ErrorReply::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", route.service_unavailable)
-                }
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                let reply = ErrorReply::new(status, "service_unavailable", route.service_unavailable);
+                reply.of_kind(ErrorKind::Api).retry_after(1)
             }
-            Self::Storage(StorageError::Failed { .. }) | Self::Panicked => ErrorReply {
-                kind: ErrorKind::Api,
-                ..ErrorReply::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", route.internal_error)
-            },
+            Self::Storage(StorageError::Failed { .. }) | Self::Panicked => {
+                let status = StatusCode::INTERNAL_SERVER_ERROR;
+                ErrorReply::new(status, "internal_error", route.internal_error).of_kind(ErrorKind::Api)
+            }
         })
     }
 }
@@ -163,6 +159,19 @@ impl ErrorReply {
         }
     }
 
+    /// The same of another kind.
+    #[must_use]
+    pub fn of_kind(self, kind: ErrorKind) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// The same with the time to wait before another try, in seconds.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: i64) -> Self {
+        self.headers.insert(header::RETRY_AFTER, seconds.into());
+        self
+    }
+
     /// A 422 that lists everything that is wrong, with code and message of the first violation. Without any it is an
     /// `invalid_body`.
     #[must_use]
@@ -172,12 +181,6 @@ impl ErrorReply {
         let message = first.map_or_else(String::new, |first| first.message.clone());
         Self { violations, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message) }
     }
-}
-
-/// The header that says when to try again, in seconds.
-#[must_use]
-pub fn retry_after(seconds: i64) -> HeaderMap {
-    HeaderMap::from_iter([(header::RETRY_AFTER, seconds.into())])
 }
 
 impl From<ErrorReply> for Problem {
