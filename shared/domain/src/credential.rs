@@ -2,11 +2,9 @@
 
 use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
-use crate::parse_error;
-
 /// What kind of credential was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString, IntoStaticStr, VariantNames)]
-#[strum(serialize_all = "snake_case", parse_err_ty = UnknownCredentialKind, parse_err_fn = parse_error::unknown)]
+#[strum(serialize_all = "snake_case")]
 pub enum CredentialKind {
     /// A secret API key: `sk_live_…`, `sk_test_…`.
     SecretKey,
@@ -27,11 +25,6 @@ pub enum CredentialKind {
     /// The value of `access_token` (RFC 6749 section 5.1), such as that of a payment initiation service.
     AccessToken,
 }
-
-/// The text is not a kind of credential.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, thiserror::Error)]
-#[error("no kind of credential")]
-pub struct UnknownCredentialKind;
 
 impl CredentialKind {
     /// The word that stands in `[REDACTED:…]` and in the record.

@@ -1,10 +1,8 @@
 //! The environment that an enquiry belongs to.
 
-use crate::parse_error;
-
 /// The environment that every response names in `meta.environment`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr)]
-#[strum(serialize_all = "lowercase", parse_err_ty = UnknownEnvironment, parse_err_fn = parse_error::unknown)]
+#[strum(serialize_all = "lowercase", parse_err_ty = UnknownEnvironment, parse_err_fn = unknown)]
 pub enum Environment {
     /// For tests: no enquiry is real.
     Sandbox,
@@ -13,9 +11,13 @@ pub enum Environment {
 }
 
 /// The text is neither `sandbox` nor `live`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected sandbox or live")]
 pub struct UnknownEnvironment;
+
+fn unknown(_text: &str) -> UnknownEnvironment {
+    UnknownEnvironment
+}
 
 impl Environment {
     /// The environment as it stands on the wire.

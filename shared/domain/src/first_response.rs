@@ -7,8 +7,6 @@ use jiff::civil::{Date, Weekday, date};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
-use crate::parse_error;
-
 /// Where the departments are. Compiled in, because Lambda's image may have no time zone database.
 pub static LONDON: TimeZone = jiff::tz::get!("Europe/London");
 
@@ -20,7 +18,7 @@ const REFRESH_WITHIN_DAYS: i32 = 90;
 /// How severe a ticket is (the support page, response targets).
 #[derive(Clone, Copy, Debug, derive_more::Display, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr)]
 #[display("{}", self.label())]
-#[strum(serialize_all = "lowercase", parse_err_ty = UnknownSeverity, parse_err_fn = parse_error::unknown)]
+#[strum(serialize_all = "lowercase")]
 pub enum Severity {
     /// Production is down for all traffic: one hour, around the clock.
     Sev1,
@@ -29,11 +27,6 @@ pub enum Severity {
     /// Anything else: one business day, which is nine business hours.
     Sev3,
 }
-
-/// The text is not a severity.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, thiserror::Error)]
-#[error("no severity")]
-pub struct UnknownSeverity;
 
 /// When the first response is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

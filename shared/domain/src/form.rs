@@ -5,7 +5,6 @@ use std::str::FromStr;
 use crate::forms::FormRules;
 use crate::json::Json;
 use crate::limits::{MAX_FORM_BYTES, UNREGISTERED};
-use crate::parse_error;
 use crate::redaction::redact;
 use crate::violation::{Violation, ViolationCode, Violations};
 
@@ -20,14 +19,9 @@ pub struct Form(String);
 #[error("no form key")]
 pub struct InvalidForm;
 
-/// The text is not a department's name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, thiserror::Error)]
-#[error("no department")]
-pub struct UnknownDept;
-
 /// The department that an enquiry asks for; without one it goes to the general inbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, strum::VariantArray)]
-#[strum(serialize_all = "lowercase", parse_err_ty = UnknownDept, parse_err_fn = parse_error::unknown)]
+#[strum(serialize_all = "lowercase")]
 #[expect(missing_docs, reason = "the departments' names say it")]
 pub enum Dept {
     Support,
