@@ -87,18 +87,10 @@ impl State {
             enquiry_id = event.enquiry_id().as_ref().map(domain::EnquiryId::as_str),
             ses_message_id = event.ses_message_id(),
             delivery = event.delivery().map(Delivery::as_str),
-            outcome = outcome.map_or("failed", Outcome::as_str),
+            outcome = outcome.map_or("failed", Into::into),
             cause = result.as_ref().err().map(tracing::field::display),
         );
         result.map(|_| ()).map_err(|error| error.to_string())
-    }
-}
-
-impl Outcome {
-    /// The word in the log line.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        self.into()
     }
 }
 

@@ -54,12 +54,6 @@ pub struct Report {
 }
 
 impl Outcome {
-    /// The word in the log line.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-
     /// Whether the queue is to hand the message out again. Where the record knows when it is due, that is left to the sweeper,
     /// or an SES that is slow would fill the queue, and in the end the dead-letter queue, with copies.
     #[must_use]
@@ -126,7 +120,7 @@ impl Report {
             request_id = self.request_id,
             message_id = message.message_id,
             enquiry_id = message.enquiry_id().as_ref().map(domain::EnquiryId::as_str),
-            outcome = self.outcome.as_str(),
+            outcome = <&str>::from(self.outcome),
             attempt = self.attempt,
             ses_message_id = self.ses_message_id,
             cause = self.cause,
