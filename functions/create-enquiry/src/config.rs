@@ -10,9 +10,12 @@ use runtime::{VariableError, Variables};
 /// The function's configuration; each field names its environment variable.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// `ENVIRONMENT`: `sandbox` or `live`. `DOC_URL_BASE`: the page of the error reference, to which `#code` is added.
-    /// `ALLOWED_ORIGINS`: `*` or a comma-separated list of origins. `RATE_LIMIT`: the requests that a client may make in a window of
-    /// 60 seconds, at least 1. `HANDLER_DEADLINE_MS`: how long a call may take before its response is a 503, by default 5,000.
+    /// What every route has:
+    /// - `ENVIRONMENT`: `sandbox` or `live`;
+    /// - `DOC_URL_BASE`: the page of the error reference, to which `#code` is added;
+    /// - `ALLOWED_ORIGINS`: `*` or a comma-separated list of origins;
+    /// - `RATE_LIMIT`: the requests that a client may make in a window of 60 seconds, at least 1;
+    /// - `HANDLER_DEADLINE_MS`: how long a call may take before its response is a 503, by default 5,000.
     pub edge: Settings,
     /// `ENQUIRIES_TABLE`: the name of the table of enquiries.
     pub enquiries_table: String,

@@ -22,15 +22,12 @@ pub use config::Config;
 const ROUTE: Route = Route {
     methods: &[Method::POST],
     max_body_bytes: 64 * 1024,
-    log_span: || tracing::info_span!("enquiry", enquiry_id = Empty, form = Empty, dept = Empty),
     method_not_allowed: "Send an enquiry with POST.",
     internal_error: "Something failed on our side. Retrying with the same Idempotency-Key is safe; without a key, a retry may \
                      record the enquiry twice.",
     service_unavailable: "We could not answer in time. Retry after the seconds in retry-after: with the same Idempotency-Key \
                           that is safe; without a key, it may record the enquiry twice.",
 };
-/// What idempotency keys belong to.
-const ROUTE_KEY: &str = "POST /public/v1/enquiries";
 
 /// What lives as long as the environment: the edge, the tables and the queue.
 #[derive(Debug)]
@@ -64,22 +61,27 @@ pub async fn create_enquiry(state: &State, call: &Call) -> Result<Reply<NewEnqui
     let key = call.idempotency_key()?;
     let document = call.json(&body)?;
     let submission = Submission::parse(&document).map_err(problem::invalid_submission)?;
-    log_submission(call, &submission);
+    // Of the form only a key that the registry has, for any other is a stranger's text.
+    let (form, dept) = (submission.form.registered_key(), submission.dept.map(Dept::as_str));
+    let log = call.log.get_or_init(|| tracing::info_span!("enquiry", form, dept, enquiry_id = Empty));
     let claim = key.map(|key| IdempotencyClaim::new(key, &document));
     let enquiry = Enquiry::received(submission, call.now, call.request_id.clone(), call.environment);
     match call.in_time(state.enquiries.record(enquiry, EnquiryId::random, claim.as_ref())).await? {
         Recorded::New(id) => {
+            log.record("enquiry_id", id.as_str());
             let reply = recorded(call, "created", &id);
             Ok(Reply { follow_up: Some(NewEnquiry { id, request_id: call.request_id.clone() }), ..reply })
         }
-        Recorded::Replayed(id) => Ok(Reply { headers: idempotent_replayed(), ..recorded(call, "replayed", &id) }),
+        Recorded::Replayed(id) => {
+            log.record("enquiry_id", id.as_str());
+            Ok(Reply { headers: idempotent_replayed(), ..recorded(call, "replayed", &id) })
+        }
         Recorded::KeyReused => Err(problem::idempotency_key_reused().into()),
         Recorded::InProgress => Err(problem::idempotency_request_in_progress().into()),
     }
 }
 
 fn recorded(call: &Call, outcome: &'static str, id: &EnquiryId) -> Reply<NewEnquiry> {
-    call.log.record("enquiry_id", id.as_str());
     Reply::json(StatusCode::CREATED, outcome, &Body { id: id.as_str(), status: STATUS_NEW, meta: call.meta() })
 }
 
@@ -87,17 +89,11 @@ fn idempotent_replayed() -> HeaderMap {
     HeaderMap::from_iter([(HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"))])
 }
 
-/// Notes what the call is about in its log line: only a key that the registry has, for any other is a stranger's text.
-fn log_submission(call: &Call, submission: &Submission) {
-    let (form, dept) = (submission.form.registered_key(), submission.dept.map(Dept::as_str));
-    tracing::record_all!(call.log, form = form, dept = dept);
-}
-
 impl State {
     /// The state that `config` describes, with the connections of `sdk`.
     #[must_use]
     pub fn new(config: Config, sdk: &SdkConfig) -> Self {
-        let idempotency = IdempotencyRecords::new(config.idempotency_table, config.pepper.clone(), ROUTE_KEY);
+        let idempotency = IdempotencyRecords::new(config.idempotency_table, config.pepper.clone());
         let counters = RateCounters::new(sdk, config.rate_counters_table, config.pepper);
         Self {
             edge: Edge::new(config.edge, counters),
@@ -117,8 +113,8 @@ impl State {
         let _ = tokio::time::timeout(self.warm_up_budget, warm_up).await;
     }
 
-    /// Responds to one event; `clock` serves where the event has no time of its own. What is left to do then is to announce the
-    /// enquiry, if it is new: the caller need not wait for it, since the record knows that its mail is due.
+    /// Responds to one event. Where the event has no time of its own, the call has that of `clock`. The second part, which the caller
+    /// does not wait for, announces a new enquiry: its record says that its mail is due, so a lost message only delays it.
     pub async fn respond(&self, event: GatewayEvent, clock: Timestamp) -> (Response, impl Future<Output = ()>) {
         let handle = async |call: &Call| create_enquiry(self, call).await;
         let (response, new) = self.edge.respond(event, clock, &ROUTE, handle).await;

@@ -84,8 +84,9 @@ mod tests {
         let entries: BTreeMap<_, _> = entries.collect();
         let of_violations =
             ViolationCode::ALL.iter().map(|code| ErrorReply::new(StatusCode::UNPROCESSABLE_ENTITY, code.as_str(), ""));
-        let replies = every_problem().map(|problem| problem.reply(&ROUTE).into_owned());
-        for ErrorReply { code, status, kind, .. } in replies.into_iter().chain(of_violations) {
+        let replies = every_problem().into_iter().chain([Problem::UnreadableEvent]);
+        let replies = replies.map(|problem| problem.reply(&ROUTE).into_owned());
+        for ErrorReply { code, status, kind, .. } in replies.chain(of_violations) {
             let expected = format!("{} `{}`. ", status.as_u16(), name_of(kind));
             assert!(entries[code].starts_with(&expected), "{code}: {}", entries[code]);
         }

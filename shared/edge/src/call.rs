@@ -1,5 +1,7 @@
 //! One request to a route.
 
+use std::sync::OnceLock;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::json::Json;
@@ -13,7 +15,7 @@ use lambda_http::{Request, RequestExt};
 use tokio::time::Instant;
 use tracing::Span;
 
-use crate::guard::{Base64Body, ExtendedRequestId, IDEMPOTENCY_KEY};
+use crate::guard::{Base64Body, ExtendedRequestId, IDEMPOTENCY_KEY, Unreadable};
 use crate::problem::Problem;
 use crate::reply::Meta;
 use crate::route::Route;
@@ -27,8 +29,8 @@ pub struct Call {
     pub now: Timestamp,
     /// Where the API runs.
     pub environment: Environment,
-    /// The fields that the call's log line has besides those of every line.
-    pub log: Span,
+    /// The span whose fields the call's log line has besides those of every line, once the handler knows what the call is about.
+    pub log: OnceLock<Span>,
     pub(crate) client: Client,
     request: Request,
     max_body_bytes: usize,
@@ -49,7 +51,7 @@ impl Call {
             request_id: RequestId::random(),
             now: received_at.and_then(|epoch| Timestamp::from_millisecond(epoch).ok()).unwrap_or(clock),
             environment: settings.environment,
-            log: (route.log_span)(),
+            log: OnceLock::new(),
             // The address that the gateway saw, never one that a header claims.
             client: Client::from_source_ip(source_ip.unwrap_or_default()),
             request,
@@ -129,6 +131,11 @@ impl Call {
         self.request.method()
     }
 
+    /// Why the event is no request, if it is none.
+    pub(crate) fn unreadable(&self) -> Option<&str> {
+        self.request.extensions().get().map(|Unreadable(reason)| reason.as_str())
+    }
+
     pub(crate) fn origin(&self) -> Option<&HeaderValue> {
         self.header(header::ORIGIN).next()
     }
@@ -185,7 +192,6 @@ mod tests {
     const ROUTE: Route = Route {
         methods: &[Method::POST],
         max_body_bytes: 64 * 1024,
-        log_span: Span::none,
         method_not_allowed: "",
         internal_error: "",
         service_unavailable: "",
@@ -202,7 +208,7 @@ mod tests {
                 rate_limit: 60,
                 deadline: Duration::ZERO,
             };
-            Self::new(request.unwrap(), &ROUTE, &settings, Timestamp::UNIX_EPOCH)
+            Self::new(request, &ROUTE, &settings, Timestamp::UNIX_EPOCH)
         }
     }
 

@@ -36,7 +36,7 @@ impl AllowedOrigins {
                 headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
             }
             Self::These(origins) => {
-                headers.insert(header::VARY, HeaderValue::from_static("origin"));
+                headers.append(header::VARY, HeaderValue::from_static("origin"));
                 if let Some(origin) = origin.filter(|sent| origins.iter().any(|allowed| allowed == *sent)) {
                     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
                 }

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use lambda_http::http::header::{self, HeaderName, HeaderValue};
 use lambda_http::http::{HeaderMap, Method};
 use storage::RateCounters;
+use tracing::Span;
 
 use crate::call::Call;
 use crate::cors;
@@ -18,7 +19,7 @@ use crate::guard::GatewayEvent;
 use crate::limiter::{Admission, Limiter};
 use crate::problem::Problem;
 use crate::reply::Reply;
-use crate::response::{Response, own_value};
+use crate::response::{Response, ascii_value};
 use crate::route::Route;
 use crate::settings::Settings;
 
@@ -44,9 +45,9 @@ impl Edge {
         self.counters.warm_up().await;
     }
 
-    /// Responds to one event of a route: a preflight from memory, everything else through the limiter and the handler. `clock` serves
-    /// where the event has no time of its own. Never fails, and writes one log line. Besides the response it gives what the reply
-    /// leaves to do.
+    /// Responds to one event of a route: a preflight from memory, everything else through the limiter and the handler. Where the event
+    /// has no time of its own, the call has that of `clock`. Never fails, and writes one log line. With the response comes the
+    /// reply's follow-up.
     pub async fn respond<FollowUp>(
         &self,
         event: GatewayEvent,
@@ -55,33 +56,30 @@ impl Edge {
         handle: impl AsyncFnOnce(&Call) -> Result<Reply<FollowUp>, Problem>,
     ) -> (Response, Option<FollowUp>) {
         let started = Instant::now();
-        let GatewayEvent(request) = event;
-        let is_readable = request.is_some();
-        let call = Call::new(request.unwrap_or_default(), route, &self.settings, clock);
-        let (result, admission) = if is_readable {
-            self.result_of(&call, route, handle).await
-        } else {
-            (Err(Problem::UnreadableEvent), Admission::Uncounted)
-        };
-        let mut headers = headers_of_every_response(&call);
-        self.settings.allowed_origins.add_to_response(call.origin(), &mut headers);
-        admission.add_to_response(&mut headers);
-        let (status, body, follow_up) = match result {
+        let call = Call::new(event.0, route, &self.settings, clock);
+        let (result, admission) = self.result_of(&call, route, handle).await;
+        let (status, mut headers, body, follow_up) = match result {
             Ok(reply) => {
-                headers.extend(reply.headers);
                 self.log(&call, started, reply.outcome, None, None);
-                (reply.status, reply.body, reply.follow_up)
+                (reply.status, reply.headers, reply.body, reply.follow_up)
             }
             Err(problem) => {
                 let error = problem.reply(route);
-                headers.extend(error.headers.clone());
                 // The cause of a refusal may quote the caller; the cause of a failure of ours never does.
                 let is_ours = error.status.is_server_error();
                 let outcome = if is_ours { "failed" } else { "refused" };
                 self.log(&call, started, outcome, Some(error.code), is_ours.then_some(&problem));
-                (error.status, error_body(&error, &self.settings.doc_url_base, call.meta()), None)
+                (
+                    error.status,
+                    error.headers.clone(),
+                    error_body(&error, &self.settings.doc_url_base, call.meta()),
+                    None,
+                )
             }
         };
+        add_to_every_response(&call, &mut headers);
+        self.settings.allowed_origins.add_to_response(call.origin(), &mut headers);
+        admission.add_to_response(&mut headers);
         (Response::new(call.is_v2(), status, headers, body), follow_up)
     }
 
@@ -100,6 +98,10 @@ impl Edge {
         };
         let result = match admission {
             Admission::Refused(quota) => Err(Problem::RateLimited { seconds_to_reset: quota.seconds_to_reset }),
+            _ if let Some(cause) = call.unreadable() => {
+                tracing::error!(event = "unreadable_event", request_id = call.request_id.as_str(), cause);
+                Err(Problem::UnreadableEvent)
+            }
             _ if !route.methods.contains(call.method()) => Err(Problem::MethodNotAllowed),
             Admission::Admitted(_) | Admission::Uncounted => guarded(handle(call)).await.flatten(),
         };
@@ -116,7 +118,7 @@ impl Edge {
 
     /// Writes the one line of a call: never a body, a name, an address or a key.
     fn log(&self, call: &Call, started: Instant, outcome: &str, code: Option<&str>, cause: Option<&Problem>) {
-        let _route_says = call.log.enter();
+        let _span = call.log.get().map(Span::enter);
         tracing::info!(
             request_id = call.request_id.as_str(),
             gateway_request_id = call.gateway_request_id(),
@@ -135,11 +137,10 @@ fn guarded<T>(work: impl Future<Output = T>) -> impl Future<Output = Result<T, P
     AssertUnwindSafe(work).catch_unwind().map(|result| result.map_err(|_panic| Problem::Panicked))
 }
 
-fn headers_of_every_response(call: &Call) -> HeaderMap {
-    HeaderMap::from_iter([
-        (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        (HeaderName::from_static("x-credicorp-request-id"), own_value(call.request_id.as_str())),
-    ])
+/// Adds the headers of every response. Of them a route may set the content type.
+fn add_to_every_response(call: &Call, headers: &mut HeaderMap) {
+    headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(HeaderName::from_static("x-credicorp-request-id"), ascii_value(call.request_id.as_str()));
 }

@@ -9,7 +9,7 @@ use crate::reply::{Meta, to_json};
 /// The longest body of a response, in bytes (contract, Every response).
 const MAX_BODY_BYTES: usize = 16 * 1024;
 /// What a message takes, at most, to say how many violations are not listed.
-const MORE_BYTES: usize = 64;
+const UNLISTED_NOTE_BYTES: usize = 64;
 
 #[derive(Serialize)]
 struct ErrorBody<'a> {
@@ -36,7 +36,7 @@ pub(crate) fn error_body(error: &ErrorReply, doc_url_base: &str, meta: Meta<'_>)
     let whole = body_that_lists(listed, error, doc_url_base, meta);
     match whole.len().checked_sub(MAX_BODY_BYTES) {
         None | Some(0) => whole,
-        Some(excess) => body_that_lists(without_last(listed, excess + MORE_BYTES), error, doc_url_base, meta),
+        Some(excess) => body_that_lists(without_last(listed, excess + UNLISTED_NOTE_BYTES), error, doc_url_base, meta),
     }
 }
 

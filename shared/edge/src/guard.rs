@@ -21,12 +21,16 @@ use serde_json::value::RawValue;
 /// The header that makes a retry safe (contract, Idempotency-Key).
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// The headers that are read. Browsers and gateways send a score of others.
-const READ: [HeaderName; 4] = [CONTENT_ENCODING, CONTENT_TYPE, IDEMPOTENCY_KEY, ORIGIN];
+const READ_HEADERS: [HeaderName; 4] = [CONTENT_ENCODING, CONTENT_TYPE, IDEMPOTENCY_KEY, ORIGIN];
 
 /// An event of the gateway. Any JSON is one: what is no request gets a response too.
 ///
 /// The request holds a person's address and what they wrote, and its `Debug` would show both, so this has none.
-pub struct GatewayEvent(pub(crate) Option<Request>);
+pub struct GatewayEvent(pub(crate) Request);
+
+/// Marks an event that is no request, with the reason, which holds no data.
+#[derive(Clone)]
+pub(crate) struct Unreadable(pub(crate) String);
 
 /// The gateway's own id of a request, which nobody can choose.
 #[derive(Clone)]
@@ -37,7 +41,7 @@ pub(crate) struct ExtendedRequestId(pub(crate) String);
 pub(crate) struct Base64Body;
 
 /// The keys that are read. Absent and `null` are the same.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Sent {
     version: Option<String>,
@@ -55,13 +59,13 @@ struct SentContext {
     request_id: Option<String>,
     extended_request_id: Option<String>,
     request_time_epoch: Option<i64>,
-    identity: Option<Source>,
-    http: Option<Source>,
+    identity: Option<SentCaller>,
+    http: Option<SentCaller>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Source {
+struct SentCaller {
     method: Option<String>,
     source_ip: Option<String>,
 }
@@ -88,20 +92,23 @@ impl<'de> Deserialize<'de> for GatewayEvent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // Raw at first: an error here would make Lambda's runtime respond, without the envelope.
         let raw = Box::<RawValue>::deserialize(deserializer)?;
-        Ok(Self(serde_json::from_str(raw.get()).ok().and_then(Sent::into_request)))
+        let sent = serde_json::from_str::<Sent>(raw.get());
+        let request = sent.map_err(|error| format!("{:?} error at column {}", error.classify(), error.column()));
+        Ok(Self(request.and_then(Sent::into_request).unwrap_or_else(|reason| unreadable(raw.get(), reason))))
     }
 }
 
 impl Sent {
-    /// The request, unless it has no method.
-    fn into_request(self) -> Option<Request> {
+    /// The request, or why it is none.
+    fn into_request(self) -> Result<Request, String> {
         let is_v2 = self.version.as_deref() == Some("2.0");
         let SentContext { request_id, extended_request_id, request_time_epoch, identity, http } =
             self.request_context.unwrap_or_default();
         let (identity, http) = (identity.unwrap_or_default(), http.unwrap_or_default());
         let method = if is_v2 { http.method } else { self.http_method };
+        let method = method.and_then(|method| Method::from_bytes(method.as_bytes()).ok());
         let mut request = Request::new(self.body.map_or(Body::Empty, Body::Text));
-        *request.method_mut() = Method::from_bytes(method?.as_bytes()).ok()?;
+        *request.method_mut() = method.ok_or("no method")?;
         // All values of a name are in the one with many; the other repeats the last of each.
         let headers = self.multi_value_headers.filter(|headers| headers.any).or(self.headers);
         *request.headers_mut() = headers.map_or_else(HeaderMap::new, |headers| headers.read);
@@ -111,7 +118,7 @@ impl Sent {
         if let Some(id) = extended_request_id {
             request.extensions_mut().insert(ExtendedRequestId(id));
         }
-        Some(request.with_request_context(if is_v2 {
+        Ok(request.with_request_context(if is_v2 {
             let mut context = ApiGatewayV2httpRequestContext::default();
             context.request_id = request_id;
             context.http.source_ip = http.source_ip;
@@ -124,6 +131,20 @@ impl Sent {
             RequestContext::ApiGatewayV1(context)
         }))
     }
+}
+
+/// Stands for an event that is no request. It has the ids and the address of the gateway, if at least those can be read.
+fn unreadable(event: &str, reason: String) -> Request {
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Rest {
+        request_context: Option<SentContext>,
+    }
+    let Rest { request_context } = serde_json::from_str(event).unwrap_or_default();
+    let sent = Sent { http_method: Some("GET".to_owned()), request_context, ..Sent::default() };
+    let mut request = sent.into_request().unwrap_or_default();
+    request.extensions_mut().insert(Unreadable(reason));
+    request
 }
 
 impl<'de> Deserialize<'de> for Headers {
@@ -145,7 +166,7 @@ impl<'de> Visitor<'de> for HeadersVisitor {
         let mut headers = Headers { read: HeaderMap::new(), any: false };
         while let Some(Name(name)) = sent.next_key()? {
             headers.any = true;
-            let Some(name) = READ.into_iter().find(|read| name.eq_ignore_ascii_case(read.as_str())) else {
+            let Some(name) = READ_HEADERS.into_iter().find(|read| name.eq_ignore_ascii_case(read.as_str())) else {
                 sent.next_value::<IgnoredAny>()?;
                 continue;
             };
@@ -175,13 +196,14 @@ mod tests {
 
     use super::*;
 
-    fn read(event: &str) -> Option<Request> {
-        serde_json::from_str::<GatewayEvent>(event).unwrap().0
+    fn request_of(event: &str) -> Option<Request> {
+        let GatewayEvent(request) = serde_json::from_str(event).unwrap();
+        request.extensions().get::<Unreadable>().is_none().then_some(request)
     }
 
     /// The values of a header of a request that has these keys besides its method.
     fn values(keys: &str, name: HeaderName) -> Vec<String> {
-        let request = read(&format!(r#"{{"httpMethod":"POST",{keys}}}"#)).unwrap();
+        let request = request_of(&format!(r#"{{"httpMethod":"POST",{keys}}}"#)).unwrap();
         request.headers().get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into()).collect()
     }
 
@@ -194,7 +216,7 @@ mod tests {
             if path.extension().is_none_or(|extension| extension != "json") {
                 continue;
             }
-            let request = read(&fs::read_to_string(&path).unwrap());
+            let request = request_of(&fs::read_to_string(&path).unwrap());
             match request.as_ref().and_then(RequestExt::request_context_ref) {
                 Some(RequestContext::ApiGatewayV1(context)) => {
                     assert!(name.starts_with("rest-v1-"), "{name}");
@@ -234,7 +256,25 @@ mod tests {
             r#"{"version":"2.0","httpMethod":"POST"}"#,
             r#"{"Records":[{"body":"{}"}]}"#,
         ] {
-            assert!(read(event).is_none(), "{event}");
+            assert!(request_of(event).is_none(), "{event}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_request_keeps_the_gateways_ids_and_says_why_without_data() {
+        let context =
+            r#""requestContext":{"requestId":"a","extendedRequestId":"b","identity":{"sourceIp":"192.0.2.1"}}"#;
+        for (event, reason) in [
+            (format!(r#"{{"httpMethod":"POST","body":{{"name":"Jordan"}},{context}}}"#), "Data error at column 28"),
+            (format!(r#"{{"httpMethod":"J O R D A N",{context}}}"#), "no method"),
+        ] {
+            let GatewayEvent(request) = serde_json::from_str(&event).unwrap();
+            let extensions = request.extensions();
+            let (Unreadable(said), ExtendedRequestId(id)) = (extensions.get().unwrap(), extensions.get().unwrap());
+            assert_eq!((said.as_str(), id.as_str()), (reason, "b"));
+            let Some(RequestContext::ApiGatewayV1(context)) = request.request_context_ref() else { panic!("{event}") };
+            assert_eq!(context.request_id.as_deref(), Some("a"));
+            assert_eq!(context.identity.source_ip.as_deref(), Some("192.0.2.1"));
         }
     }
 
@@ -249,13 +289,13 @@ mod tests {
             r#""requestContext":{"domainName":"a b","stage":"[","identity":{"userAgent":{}},"authorizer":7}"#,
             r#""body":"no base64","isBase64Encoded":true"#,
         ] {
-            let request = read(&format!(r#"{{"httpMethod":"POST",{keys}}}"#));
+            let request = request_of(&format!(r#"{{"httpMethod":"POST",{keys}}}"#));
             assert!(request.is_some_and(|request| request.headers().is_empty()), "{keys}");
             let v2 = r#"{"version":"2.0","rawPath":"/a b[","rawQueryString":"a b\"[","requestContext":{"http":{"method":"PUT"}}"#;
-            assert_eq!(read(&format!("{v2},\"cookies\":7}}")).unwrap().method(), "PUT");
+            assert_eq!(request_of(&format!("{v2},\"cookies\":7}}")).unwrap().method(), "PUT");
         }
         let path = format!(r#"{{"httpMethod":"POST","path":"/{}"}}"#, "a".repeat(70_000));
-        assert_eq!(read(&path).unwrap().uri(), "/");
+        assert_eq!(request_of(&path).unwrap().uri(), "/");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use lambda_http::http::{HeaderMap, HeaderName};
 use storage::StorageError;
 
 use crate::call::Call;
-use crate::response::own_value;
+use crate::response::ascii_value;
 
 /// How many clients an instance remembers to be over their quota: 1,024 of them take less than 50 KiB. A flood from more
 /// clients than that is counted by the table, as if there were no memory.
@@ -105,8 +105,8 @@ impl Admission {
         let Quota { limit, left, seconds_to_reset } = quota;
         let policy = format!("\"public\";q={limit};w={}", Window::SECONDS);
         let state = format!("\"public\";r={left};t={seconds_to_reset}");
-        headers.insert(HeaderName::from_static("ratelimit-policy"), own_value(&policy));
-        headers.insert(HeaderName::from_static("ratelimit"), own_value(&state));
+        headers.insert(HeaderName::from_static("ratelimit-policy"), ascii_value(&policy));
+        headers.insert(HeaderName::from_static("ratelimit"), ascii_value(&state));
     }
 }
 

@@ -31,9 +31,9 @@ pub enum Problem {
     /// The body is no JSON.
     #[error("malformed JSON: {0}")]
     MalformedJson(#[from] Malformed),
-    /// What only the route knows of.
+    /// A refusal that only the route knows.
     #[error("{}", .0.code)]
-    OfRoute(Box<ErrorReply>),
+    Route(Box<ErrorReply>),
     /// The client has used up its quota.
     #[error("rate limited")]
     RateLimited {
@@ -123,7 +123,7 @@ impl Problem {
                 "malformed_json",
                 format!("The body is not valid JSON: {why}."),
             ),
-            Self::OfRoute(reply) => return Cow::Borrowed(reply),
+            Self::Route(reply) => return Cow::Borrowed(reply),
             Self::RateLimited { seconds_to_reset } => ErrorReply::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 "rate_limited",
@@ -185,6 +185,6 @@ impl ErrorReply {
 
 impl From<ErrorReply> for Problem {
     fn from(reply: ErrorReply) -> Self {
-        Self::OfRoute(Box::new(reply))
+        Self::Route(Box::new(reply))
     }
 }

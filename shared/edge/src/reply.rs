@@ -8,7 +8,7 @@ use serde::Serialize;
 pub struct Reply<FollowUp = ()> {
     /// The status.
     pub status: StatusCode,
-    /// The route's own headers. One that every response has is replaced, such as the content type.
+    /// The route's own headers. The edge adds those of every response, and the content type of JSON unless there is one here.
     pub headers: HeaderMap,
     /// The body, JSON unless the headers say otherwise.
     pub body: String,

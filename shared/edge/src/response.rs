@@ -30,8 +30,8 @@ impl Response {
     }
 }
 
-/// A header's value in text that is our own.
+/// A header's value that we write ourselves.
 #[expect(clippy::expect_used, reason = "we write visible ASCII")]
-pub(crate) fn own_value(text: &str) -> HeaderValue {
+pub(crate) fn ascii_value(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).expect("the value is legal")
 }

@@ -1,9 +1,8 @@
 //! What a route tells the edge of itself.
 
 use lambda_http::http::{HeaderValue, Method};
-use tracing::Span;
 
-use crate::response::own_value;
+use crate::response::ascii_value;
 
 /// A route, without its handler.
 #[derive(Debug)]
@@ -12,8 +11,6 @@ pub struct Route {
     pub methods: &'static [Method],
     /// The largest body, in bytes as received.
     pub max_body_bytes: usize,
-    /// Makes the span whose fields the handler fills: what the log line of a call says besides what every line does.
-    pub log_span: fn() -> Span,
     /// The message of `method_not_allowed`.
     pub method_not_allowed: &'static str,
     /// The message of `internal_error`, which says what a retry does.
@@ -27,6 +24,6 @@ impl Route {
     pub(crate) fn allowed_methods(&self) -> HeaderValue {
         let mut methods: Vec<_> = self.methods.iter().chain(&[Method::OPTIONS]).map(Method::as_str).collect();
         methods.sort_unstable();
-        own_value(&methods.join(", "))
+        ascii_value(&methods.join(", "))
     }
 }

@@ -13,19 +13,22 @@ const PUT_IF: &str = "attribute_not_exists(#key) OR expires_at <= :now";
 /// How long a key is kept, in seconds (contract, Idempotency-Key).
 const KEPT_SECONDS: i64 = 24 * 60 * 60;
 
-/// Where the keys of one route are kept, each as an HMAC.
+/// Part of every key's HMAC. A key means the same on every route (contract, Idempotency-Key), so this never changes; it is the first
+/// route's name.
+const SCOPE: &str = "POST /public/v1/enquiries";
+
+/// Where idempotency keys are kept, each as an HMAC.
 #[derive(Clone, Debug)]
 pub struct IdempotencyRecords {
     table: String,
     pepper: Pepper,
-    route: &'static str,
 }
 
 impl IdempotencyRecords {
-    /// The records of `route` in `table`.
+    /// The records in `table`.
     #[must_use]
-    pub fn new(table: String, pepper: Pepper, route: &'static str) -> Self {
-        Self { table, pepper, route }
+    pub fn new(table: String, pepper: Pepper) -> Self {
+        Self { table, pepper }
     }
 
     /// The half of the transaction that claims the key for an enquiry.
@@ -34,7 +37,7 @@ impl IdempotencyRecords {
         let now = enquiry.created_at.as_second();
         Put::builder()
             .table_name(&self.table)
-            .item("key", text(self.pepper.idempotency_record_key(self.route, &claim.key)))
+            .item("key", text(self.pepper.idempotency_record_key(SCOPE, &claim.key)))
             .item("fingerprint", text(self.pepper.fingerprint_hmac(claim.fingerprint)))
             .item("enquiry_id", text(id.as_str()))
             .item("request_id", text(enquiry.request_id.as_str()))

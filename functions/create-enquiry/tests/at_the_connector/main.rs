@@ -65,14 +65,15 @@ impl App {
 
     /// Handles an event, and then does what it leaves for after the response.
     async fn send(&self, event: Value) -> Reply {
-        let (reply, left) = self.respond(event).await;
-        left.await;
+        let (reply, follow_up) = self.respond(event).await;
+        follow_up.await;
         reply
     }
 
     async fn respond(&self, event: Value) -> (Reply, impl Future<Output = ()>) {
-        let (response, left) = self.state.respond(serde_json::from_value(event).unwrap(), Timestamp::UNIX_EPOCH).await;
-        (Reply::of(response), left)
+        let (response, follow_up) =
+            self.state.respond(serde_json::from_value(event).unwrap(), Timestamp::UNIX_EPOCH).await;
+        (Reply::of(response), follow_up)
     }
 }
 
@@ -205,17 +206,21 @@ mod calls {
     }
 
     #[tokio::test]
-    async fn an_event_that_is_no_request_is_refused_in_the_envelope_without_a_call_or_a_panic() {
+    async fn an_event_that_is_no_request_is_counted_and_refused_in_the_envelope_without_a_panic() {
         for event in [json!(null), json!([7]), json!({}), json!({ "Records": [] }), json!({ "httpMethod": "P O S T" })]
         {
             let app = App::new();
             let reply = app.send(event).await;
             reply.check(400, "bad_request");
             assert_eq!(reply.headers["x-credicorp-request-id"], reply.body["meta"]["request_id"]);
-            assert_eq!(app.aws.operations(), [""; 0]);
-            let [line] = app.log.json().try_into().unwrap();
-            assert_eq!((&line["outcome"], &line["code"]), (&json!("refused"), &json!("bad_request")));
-            assert_eq!(line["request_id"], reply.body["meta"]["request_id"]);
+            assert_eq!(app.aws.operations(), ["UpdateItem"]);
+            let [event, call] = app.log.json().try_into().unwrap();
+            assert_eq!((&event["event"], &event["level"]), (&json!("unreadable_event"), &json!("ERROR")));
+            assert!(event["cause"].is_string());
+            assert_eq!((&call["outcome"], &call["code"]), (&json!("refused"), &json!("bad_request")));
+            for line in [event, call] {
+                assert_eq!(line["request_id"], reply.body["meta"]["request_id"]);
+            }
         }
     }
 
@@ -302,7 +307,7 @@ mod calls {
         for (event, cookies) in [("http-v2-contact-us", Some(json!([]))), ("rest-v1-contact-us", None)] {
             let event = serde_json::from_value(sample(event)).unwrap();
             let app = App::new();
-            let (response, _left) = app.state.respond(event, Timestamp::UNIX_EPOCH).await;
+            let (response, _follow_up) = app.state.respond(event, Timestamp::UNIX_EPOCH).await;
             assert_eq!(serde_json::to_value(response).unwrap().get("cookies"), cookies.as_ref());
         }
     }
@@ -635,11 +640,11 @@ mod faults {
             [AwsResponse::Slow(Duration::from_millis(100), Box::new(default_response("SendMessage")))],
         );
         let started = tokio::time::Instant::now();
-        let (reply, left) = app.respond(without_key()).await;
+        let (reply, follow_up) = app.respond(without_key()).await;
         reply.check(201, "new");
         assert_eq!(app.aws.operations(), ["UpdateItem", "PutItem"]);
         assert_eq!(started.elapsed(), Duration::ZERO);
-        left.await;
+        follow_up.await;
         assert_eq!(app.aws.operations(), ["UpdateItem", "PutItem", "SendMessage"]);
         assert_eq!(started.elapsed(), Duration::from_millis(100), "and the environment lives until it is done");
     }
