@@ -96,11 +96,11 @@ _SYSTEM = [
 # for the extended request id, which is 20 bytes longer there.
 LOG_BYTES = {
     "create-enquiry, accepted": _line(
-        "edge::serve", **_CALL, enquiry_id=ID, form="contact-us", dept="support", outcome="created", duration_ms=29,
+        "edge::edge", **_CALL, enquiry_id=ID, form="contact-us", dept="support", outcome="created", duration_ms=29,
         cold=False,
     ),
     "create-enquiry, refused": _line(
-        "edge::serve", **_CALL, outcome="refused", code="rate_limited", duration_ms=9, cold=False
+        "edge::edge", **_CALL, outcome="refused", code="rate_limited", duration_ms=9, cold=False
     ),
     "send-notification": _line(
         "send_notification::report", request_id=REQUEST, message_id=LAMBDA_ID, enquiry_id=ID, outcome="sent", attempt=1,

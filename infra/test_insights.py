@@ -45,10 +45,16 @@ def _metrics() -> Iterator[list]:
         yield from widget["properties"]["metrics"]
 
 
+# The variants whose names are logged: those of an enumeration from which the text is derived.
+VARIANTS = {
+    variant
+    for body in re.findall(r"IntoStaticStr[^\n]*\)\]\n(?:#\[[^\n]*\n)*(?:pub )?enum \w+ \{\n(.*?)\n\}", SOURCES, re.S)
+    for variant in re.findall(r"^    ([A-Z]\w+)\b", body, re.M)
+}
+
+
 def _is_written(word: str) -> bool:
-    """Whether the functions log a word: as a text, or as the name of an enumeration's variant, from which the text is derived."""
-    variant = "".join(part.capitalize() for part in word.split("_"))
-    return f'"{word}"' in SOURCES or re.search(rf"^    {variant}\b.*,$", SOURCES, re.M) is not None
+    return f'"{word}"' in SOURCES or "".join(part.capitalize() for part in word.split("_")) in VARIANTS
 
 
 class Insights(unittest.TestCase):

@@ -85,6 +85,16 @@ def every_function_has_its_limits(template: Template) -> Iterator[str]:
             yield f"{name} may take longer than the gateway waits."
 
 
+def every_route_has_its_filters(template: Template) -> Iterator[str]:
+    """What the edge logs is counted for each function that the gateway calls."""
+    filters = [(_target(part["LogGroupName"]), part["FilterPattern"]) for part in template.of_type("AWS::Logs::MetricFilter").values()]
+    for name in _permitted(template, "apigateway.amazonaws.com"):
+        group = _target(template.functions()[name].get("LoggingConfig", {}).get("LogGroup"))
+        for pattern in FILTERS_OF_A_ROUTE:
+            if (group, pattern) not in filters:
+                yield f"{name} has no filter for {pattern}."
+
+
 def every_function_is_in_the_alarms_over_all_functions(template: Template) -> Iterator[str]:
     """An alarm takes no search, so that these two name the functions one by one."""
     for alarm, metric in OVER_ALL_FUNCTIONS.items():
@@ -264,6 +274,7 @@ RULES = [
     every_log_group_ends,
     every_function_has_a_log_group_of_its_own,
     every_function_has_its_limits,
+    every_route_has_its_filters,
     every_function_is_in_the_alarms_over_all_functions,
     what_fails_is_kept,
     who_sends_mail_is_held_back,
@@ -338,6 +349,11 @@ def _body(response: dict) -> dict:
         return {}
 
 
+# What the edge logs for any route.
+FILTERS_OF_A_ROUTE = (
+    '{ $.event = "limiter_failed_open" }', '{ $.event = "panic" }', '{ $.event = "unreadable_event" }', '{ $.outcome = "*" }',
+    '{ $.code = "*" }', "{ $.cold IS TRUE }",
+)
 TABLE_OPEN_TO_ALL = """
       ResourcePolicy:
         PolicyDocument: { Statement: [{ Effect: Allow, Principal: "*", Action: dynamodb:GetItem, Resource: any }] }
@@ -364,6 +380,8 @@ BROKEN = [
     ("    MemorySize: 256\n", "", "RequeueNotificationsFunction has no MemorySize"),
     ("\nResources:\n", FURTHER_FUNCTION, "FunctionErrorsAlarm does not count the errors of FurtherFunction"),
     ("\nResources:\n", FURTHER_FUNCTION, "FunctionThrottlesAlarm does not count the throttles of FurtherFunction"),
+    ("{ $.cold IS TRUE }", "{ $.cold IS FALSE }", "CreateEnquiryFunction has no filter for { $.cold IS TRUE }"),
+    ('"limiter_failed_open"', '"limiter_open"', "CreateEnquiryFunction has no filter for"),
     ("Dimensions: *send_notification", "Dimensions: *create_enquiry", "does not count the throttles of SendNotificationFunction"),
     ("MetricName: Errors", "MetricName: Invocations", "FunctionErrorsAlarm counts something that is no function's"),
     ("SUM(FILL(METRICS(), 0))", "MIN(METRICS())", "FunctionErrorsAlarm does not compare the sum"),

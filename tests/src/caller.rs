@@ -1,4 +1,4 @@
-//! A client of the public ring.
+//! A client of the API.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 
 use crate::response::Response;
 use crate::stack::{POLL_INTERVAL, Stack};
-use crate::unique_ipv6_network;
+use crate::unique::unique_ipv6_network;
 
 /// The path of the enquiries, below the API's base URL.
 pub const ENQUIRIES: &str = "/public/v1/enquiries";

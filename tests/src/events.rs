@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::caller::ENQUIRIES;
 use crate::lambda::now_since_epoch;
-use crate::{unique_ipv6_network, unique_text};
+use crate::unique::{unique_ipv6_network, unique_text};
 
 /// What the gateway makes of a POST, with this key if there is one (API Gateway Developer Guide, "Input format of a Lambda function for proxy
 /// integration"), from a caller of its own.

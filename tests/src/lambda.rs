@@ -22,7 +22,7 @@ use crate::http::{self, Request, Response, Server};
 use crate::proxy::Proxy;
 use crate::recorded::assert_among_recorded;
 use crate::stack::Stack;
-use crate::unique_text;
+use crate::unique::unique_text;
 
 /// The local AWS sends a function's events to the host in this variable, if it is set.
 const HOST_VARIABLE: &str = "MINISTACK_LAMBDA_PROXY_URL";
@@ -245,7 +245,7 @@ impl RuntimeApi {
 }
 
 impl Outcome {
-    /// The enquiry's id, if it is the ring's 201.
+    /// The enquiry's id, if it is a 201 of create-enquiry.
     #[must_use]
     pub fn accepted_id(&self) -> Option<String> {
         let Self::Responded(response) = self else { return None };

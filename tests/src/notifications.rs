@@ -10,7 +10,7 @@ use crate::events::event_of_post;
 use crate::proxy::{AwsCall, Failure, Fault, Proxy};
 use crate::stack::Stack;
 use crate::stored::Item;
-use crate::unique_text;
+use crate::unique::unique_text;
 
 /// Long enough ago for everything to be due, and sorting first in the index.
 const LONG_AGO: &str = "2020-01-01T00:00:00.000Z";

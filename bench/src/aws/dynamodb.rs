@@ -5,7 +5,9 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{ENQUIRIES_TABLE, IDEMPOTENCY_TABLE, RATE_COUNTERS_TABLE};
+pub(crate) const ENQUIRIES_TABLE: &str = "enquiries";
+pub(crate) const IDEMPOTENCY_TABLE: &str = "idempotency";
+pub(crate) const RATE_COUNTERS_TABLE: &str = "rate-counters";
 
 const ERRORS: &str = "com.amazonaws.dynamodb.v20120810#";
 /// That an item is there already.

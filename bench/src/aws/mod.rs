@@ -13,10 +13,8 @@ use serde_json::{Value, json};
 
 use crate::server::{Handler, Request, Response, Server, response};
 use dynamodb::Tables;
+pub(crate) use dynamodb::{ENQUIRIES_TABLE, IDEMPOTENCY_TABLE, RATE_COUNTERS_TABLE};
 
-pub(crate) const ENQUIRIES_TABLE: &str = "enquiries";
-pub(crate) const IDEMPOTENCY_TABLE: &str = "idempotency";
-pub(crate) const RATE_COUNTERS_TABLE: &str = "rate-counters";
 pub(crate) const QUEUE_URL: &str = "https://sqs.eu-west-2.amazonaws.com/000000000000/notifications";
 
 /// The endpoints, and what was asked of them.

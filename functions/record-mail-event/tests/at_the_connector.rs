@@ -242,7 +242,7 @@ async fn an_open_and_a_bounce_of_another_systems_mail_make_no_call() {
 async fn an_event_that_could_not_be_written_down_comes_again() {
     let app = App::with_response(AwsResponse::Hangs);
     let error = app.handle("ses-bounce").await.unwrap_err();
-    assert_eq!(error, "UpdateItem enquiries (delivery) did not answer: timeout");
+    assert_eq!(error, "UpdateItem enquiries (delivery) did not respond: timeout");
     assert_eq!(app.line()["outcome"], "failed");
 }
 

@@ -511,7 +511,7 @@ mod outcomes {
         app.aws.responds("UpdateItem", [AwsResponse::Hangs]);
         let again = app.handle("sqs-notification").await;
         let line = app.check(&again, "retried", &["UpdateItem", "UpdateItem", "UpdateItem"]);
-        assert_eq!(line["cause"], "UpdateItem enquiries (claim) did not answer: timeout");
+        assert_eq!(line["cause"], "UpdateItem enquiries (claim) did not respond: timeout");
     }
 
     #[tokio::test(start_paused = true)]

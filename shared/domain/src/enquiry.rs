@@ -45,7 +45,7 @@ pub struct Enquiry {
 
 /// An enquiry with its id, as it is stored and mailed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EnquiryRecord {
+pub struct RecordedEnquiry {
     /// Its reference.
     pub id: EnquiryId,
     /// What was accepted.

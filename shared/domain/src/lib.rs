@@ -30,7 +30,7 @@ mod window;
 pub use client::Client;
 pub use credential::CredentialKind;
 pub use email_address::{EmailAddress, InvalidEmailAddress};
-pub use enquiry::{Enquiry, EnquiryId, EnquiryRecord, InvalidEnquiryId, STATUS_NEW};
+pub use enquiry::{Enquiry, EnquiryId, InvalidEnquiryId, RecordedEnquiry, STATUS_NEW};
 pub use environment::{Environment, UnknownEnvironment};
 pub use fields::{Fields, UnreadableFields};
 pub use first_response::{FirstResponse, LONDON, Severity, bank_holidays_ending};

@@ -24,11 +24,11 @@ pub struct Pepper(Hmac<Sha256>);
 pub struct PepperTooShort;
 
 impl Pepper {
-    /// The key of an idempotency record: the hex HMAC of the route and the caller's key, so that the same key on
-    /// two routes gives two records, and no key is stored in the clear.
+    /// The key of an idempotency record: the hex HMAC of its scope and the caller's key, so that no key is stored in the
+    /// clear.
     #[must_use]
-    pub fn idempotency_record_key(&self, route: &str, key: &IdempotencyKey) -> String {
-        to_hex(self.0.clone(), &[route, "\0", key.as_str()])
+    pub fn idempotency_record_key(&self, scope: &str, key: &IdempotencyKey) -> String {
+        to_hex(self.0.clone(), &[scope, "\0", key.as_str()])
     }
 
     /// What an idempotency record stores about a submission: the hex HMAC of its fingerprint. A short submission could be guessed

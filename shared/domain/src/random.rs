@@ -11,8 +11,8 @@ pub(crate) fn random_text(prefix: &str, count: usize, alphabet: &[u8]) -> String
     let unbiased = 256 - 256 % alphabet.len();
     while text.len() < prefix.len() + count {
         let mut bytes = [0; 16];
-        #[expect(clippy::expect_used, reason = "an id that can be guessed is worse than no answer")]
-        getrandom::fill(&mut bytes).expect("the system's random source answers");
+        #[expect(clippy::expect_used, reason = "an id that can be guessed is worse than no response")]
+        getrandom::fill(&mut bytes).expect("the system has a random source");
         let missing = prefix.len() + count - text.len();
         let drawn = bytes.iter().map(|byte| usize::from(*byte)).filter(|byte| *byte < unbiased);
         text.extend(drawn.take(missing).map(|byte| char::from(alphabet[byte % alphabet.len()])));

@@ -98,7 +98,8 @@ impl Problem {
             },
             Self::PayloadTooLarge => {
                 let bytes = route.max_body_bytes;
-                let message = format!("The body may be at most {bytes} bytes ({} KiB).", bytes / 1024);
+                let in_kib = if bytes < 1024 { String::new() } else { format!(" ({} KiB)", bytes / 1024) };
+                let message = format!("The body may be at most {bytes} bytes{in_kib}.");
                 ErrorReply::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", message)
             }
             Self::UnsupportedMediaType => ErrorReply::new(

@@ -12,7 +12,9 @@ mod visible;
 use std::fmt;
 
 use askama::Template;
-use domain::{CredentialKind, Dept, EmailAddress, EnquiryId, EnquiryRecord, Environment, LONDON, Redaction, Severity};
+use domain::{
+    CredentialKind, Dept, EmailAddress, EnquiryId, Environment, LONDON, RecordedEnquiry, Redaction, Severity,
+};
 use jiff::Timestamp;
 
 use quoted::quoted;
@@ -76,7 +78,7 @@ impl Mail {
     ///
     /// # Errors
     /// When a template cannot be rendered, which no enquiry is known to bring about. The error holds no data.
-    pub fn of(EnquiryRecord { id, enquiry }: &EnquiryRecord) -> Result<Self, askama::Error> {
+    pub fn of(RecordedEnquiry { id, enquiry }: &RecordedEnquiry) -> Result<Self, askama::Error> {
         let submission = &enquiry.submission;
         let department = department(submission.dept);
         let urgency = enquiry.first_response.map_or_else(String::new, |response| {

@@ -10,7 +10,7 @@ use aws_sdk_sesv2::operation::send_email::{SendEmailError, SendEmailOutput};
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message, MessageHeader, MessageTag};
 use aws_smithy_types::retry::RetryConfig;
 use aws_types::SdkConfig;
-use domain::{EmailAddress, EnquiryId, EnquiryRecord, Environment};
+use domain::{EmailAddress, EnquiryId, Environment, RecordedEnquiry};
 
 use crate::inboxes::Inboxes;
 use crate::mail::Mail;
@@ -37,7 +37,7 @@ pub enum SendError {
     /// It did not take it, and may do so later: it is throttled, or something about the account is to be put right.
     #[error("{0}")]
     NotNow(String),
-    /// It may have taken it: there was no answer, or one that does not say.
+    /// It may have taken it: there was no response, or one that does not say.
     #[error("{0}")]
     Unconfirmed(String),
     /// It rejects the mail, for what is wrong with it or with the account: SES says both under one code, in words that change.
@@ -47,7 +47,7 @@ pub enum SendError {
 
 impl MailSender {
     /// Sends from `sender` under `configuration_set`, which makes SES report on each mail. SES has `budget` to
-    /// answer, whether it is asked once or twice; there is one attempt, since a second might be a second mail.
+    /// respond, whether it is asked once or twice; there is one attempt, since a second might be a second mail.
     #[must_use]
     pub fn new(
         sdk: &SdkConfig,
@@ -69,7 +69,7 @@ impl MailSender {
     ///
     /// # Errors
     /// When SES did not confirm that it took it.
-    pub async fn send(&self, record: &EnquiryRecord, mail: &Mail) -> Result<String, SendError> {
+    pub async fn send(&self, record: &RecordedEnquiry, mail: &Mail) -> Result<String, SendError> {
         let asking = async {
             match self.send_with(record, mail, mail.reply_to.as_ref()).await {
                 Err(error) if mail.reply_to.is_some() && is_bad_request(&error) => {
@@ -80,7 +80,7 @@ impl MailSender {
         };
         match tokio::time::timeout(self.budget, asking).await {
             Ok(Ok(sent)) => {
-                sent.message_id.ok_or_else(|| SendError::Unconfirmed("an answer without a message id".to_owned()))
+                sent.message_id.ok_or_else(|| SendError::Unconfirmed("a response without a message id".to_owned()))
             }
             Ok(Err(error)) => Err(SendError::of(&error)),
             Err(_elapsed) => Err(SendError::Unconfirmed("timeout".to_owned())),
@@ -89,7 +89,7 @@ impl MailSender {
 
     async fn send_with(
         &self,
-        record: &EnquiryRecord,
+        record: &RecordedEnquiry,
         mail: &Mail,
         reply_to: Option<&EmailAddress>,
     ) -> Result<SendEmailOutput, SdkError<SendEmailError, HttpResponse>> {
@@ -147,7 +147,7 @@ fn content_of(id: &EnquiryId, mail: &Mail) -> Result<EmailContent, BuildError> {
     Ok(EmailContent::builder().simple(message).build())
 }
 
-fn tags_of(EnquiryRecord { id, enquiry }: &EnquiryRecord) -> Result<Vec<MessageTag>, BuildError> {
+fn tags_of(RecordedEnquiry { id, enquiry }: &RecordedEnquiry) -> Result<Vec<MessageTag>, BuildError> {
     let dept = enquiry.submission.dept.map(|dept| ("dept", dept.as_str()));
     [
         (ENQUIRY_TAG, id.as_str()),

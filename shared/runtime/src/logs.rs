@@ -57,8 +57,8 @@ where
 
 /// Whether one of our crates says it, and it is no detail. The whole name of the crate counts: another may begin like one of ours.
 fn is_ours(event: &Metadata<'_>) -> bool {
-    let said_by = event.target().split("::").next();
-    *event.level() <= Level::INFO && OURS.into_iter().any(|name| said_by == Some(name))
+    let crate_name = event.target().split("::").next();
+    *event.level() <= Level::INFO && OURS.into_iter().any(|name| crate_name == Some(name))
 }
 
 /// Which commit runs: 1 to 64 letters, digits, dots, dashes and underscores, which need no escapes in JSON.
@@ -204,7 +204,7 @@ mod tests {
             tracing::error!(target: "runtime_of_another", "theirs");
             tracing::debug!("a detail");
             tracing::info!(target: "create_enquiry", "ours");
-            tracing::info!(target: "edge::serve", "ours");
+            tracing::info!(target: "edge::edge", "ours");
         });
         assert_eq!((lines.lines().count(), lines.contains("theirs")), (2, false), "{lines}");
     }

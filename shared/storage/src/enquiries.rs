@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use aws_types::SdkConfig;
-use domain::{Enquiry, EnquiryId, EnquiryRecord, IdempotencyClaim, jitter};
+use domain::{Enquiry, EnquiryId, IdempotencyClaim, RecordedEnquiry, jitter};
 
 use crate::attributes::Item;
 use crate::enquiry_item::{request_id_of, to_item};
@@ -58,7 +58,7 @@ impl Enquiries {
         mut new_id: impl FnMut() -> EnquiryId,
         claim: Option<&IdempotencyClaim>,
     ) -> Result<Recorded, StorageError> {
-        let mut record = EnquiryRecord { id: new_id(), enquiry };
+        let mut record = RecordedEnquiry { id: new_id(), enquiry };
         let (mut ids, mut conflicts) = (0, 0);
         while ids < MAX_IDS {
             let attempt = match claim {
@@ -81,7 +81,7 @@ impl Enquiries {
         Err(StorageError::NoFreeId { attempts: MAX_IDS })
     }
 
-    async fn put(&self, record: &EnquiryRecord) -> Result<Attempt, StorageError> {
+    async fn put(&self, record: &RecordedEnquiry) -> Result<Attempt, StorageError> {
         let put = self
             .client
             .put_item()
@@ -100,7 +100,7 @@ impl Enquiries {
         }
     }
 
-    async fn put_with_key(&self, record: &EnquiryRecord, claim: &IdempotencyClaim) -> Result<Attempt, StorageError> {
+    async fn put_with_key(&self, record: &RecordedEnquiry, claim: &IdempotencyClaim) -> Result<Attempt, StorageError> {
         let built = |put: Result<Put, BuildError>| {
             put.map(|put| TransactWriteItem::builder().put(put).build())
                 .map_err(|_| StorageError::unbuildable(TRANSACTION))
@@ -125,7 +125,7 @@ impl Enquiries {
         }
     }
 
-    fn transactional_put(&self, record: &EnquiryRecord) -> Result<Put, BuildError> {
+    fn transactional_put(&self, record: &RecordedEnquiry) -> Result<Put, BuildError> {
         Put::builder()
             .table_name(&self.table)
             .set_item(Some(to_item(record)))
@@ -138,7 +138,7 @@ impl Enquiries {
     fn explain(
         &self,
         reasons: &[CancellationReason],
-        record: &EnquiryRecord,
+        record: &RecordedEnquiry,
         claim: &IdempotencyClaim,
     ) -> Result<Attempt, StorageError> {
         let failed = |item: usize, code: &str| reasons.get(item).filter(|reason| reason.code() == Some(code));
@@ -157,7 +157,7 @@ impl Enquiries {
 }
 
 /// The id is taken: by this very call, whose first response was lost, or by another enquiry.
-fn id_taken_by(item: Option<&Item>, record: &EnquiryRecord) -> Attempt {
+fn id_taken_by(item: Option<&Item>, record: &RecordedEnquiry) -> Attempt {
     if item.and_then(request_id_of) == Some(record.enquiry.request_id.as_str()) {
         Attempt::Settled(Recorded::New(record.id.clone()))
     } else {

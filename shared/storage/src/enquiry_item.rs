@@ -1,7 +1,7 @@
 //! The item of the table `enquiries`: the enquiry's own attributes, written and read.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::{Enquiry, EnquiryId, EnquiryRecord, Fields, FirstResponse, Redaction, STATUS_NEW, Submission};
+use domain::{Enquiry, EnquiryId, Fields, FirstResponse, RecordedEnquiry, Redaction, STATUS_NEW, Submission};
 use jiff::Timestamp;
 
 use crate::attributes::{Item, parsed, parsed_if_there, text, text_of, time};
@@ -9,8 +9,8 @@ use crate::error::StorageError;
 use crate::notification_item::pending;
 
 /// The record as a new item. Its fields are one JSON text: a DynamoDB map loses their order, its numbers lose digits.
-pub(crate) fn to_item(record: &EnquiryRecord) -> Item {
-    let EnquiryRecord { id, enquiry } = record;
+pub(crate) fn to_item(record: &RecordedEnquiry) -> Item {
+    let RecordedEnquiry { id, enquiry } = record;
     let submission = &enquiry.submission;
     let dept = submission.dept.map(|dept| ("dept", text(dept.as_str())));
     let redactions =

@@ -18,8 +18,8 @@ const OVERLOADED: [&str; 6] = [
 /// messages and the SDK's errors may quote items.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StorageError {
-    /// DynamoDB could not be reached, did not answer in time, or was overloaded: the same call may succeed later.
-    #[error("{operation} did not answer: {cause}")]
+    /// DynamoDB could not be reached, did not respond in time, or was overloaded: the same call may succeed later.
+    #[error("{operation} did not respond: {cause}")]
     Unavailable {
         /// The operation of DynamoDB's API.
         operation: &'static str,

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure};
-use domain::{Enquiry, EnquiryId, EnquiryRecord, IdempotencyClaim, Pepper};
+use domain::{Enquiry, EnquiryId, IdempotencyClaim, Pepper, RecordedEnquiry};
 
 use crate::attributes::{Item, parsed, text, time};
 use crate::error::StorageError;
@@ -32,8 +32,8 @@ impl IdempotencyRecords {
     }
 
     /// The half of the transaction that claims the key for an enquiry.
-    pub(crate) fn put(&self, claim: &IdempotencyClaim, record: &EnquiryRecord) -> Result<Put, BuildError> {
-        let EnquiryRecord { id, enquiry } = record;
+    pub(crate) fn put(&self, claim: &IdempotencyClaim, record: &RecordedEnquiry) -> Result<Put, BuildError> {
+        let RecordedEnquiry { id, enquiry } = record;
         let now = enquiry.created_at.as_second();
         Put::builder()
             .table_name(&self.table)

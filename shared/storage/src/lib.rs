@@ -1,7 +1,7 @@
 //! The three tables, a file each: enquiries, idempotency records and rate counters; and the enquiries' notifications.
 //!
 //! The only user of the DynamoDB SDK. An expected result (a replay, a refusal) is a value; an error is a table that did not
-//! answer, or whose answer cannot be read. Random ids and the time are passed in. Nothing here knows HTTP, the queue or mail.
+//! respond, or whose response cannot be read. Random ids and the time are passed in. Nothing here knows HTTP, the queue or mail.
 
 mod attributes;
 mod enquiries;

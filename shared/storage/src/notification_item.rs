@@ -5,7 +5,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::notification::DUE_AFTER_ENQUEUE;
-use domain::{Delivery, EnquiryId, EnquiryRecord, saturating_add};
+use domain::{Delivery, EnquiryId, RecordedEnquiry, saturating_add};
 use jiff::Timestamp;
 
 use crate::attributes::{Item, text, text_of, time};
@@ -19,7 +19,7 @@ pub(crate) const FAILED: &str = "failed";
 pub const MAIL_DUE_SHARDS: u8 = 16;
 
 /// The notification of a new record.
-pub(crate) fn pending(EnquiryRecord { id, enquiry }: &EnquiryRecord) -> [(&'static str, AttributeValue); 5] {
+pub(crate) fn pending(RecordedEnquiry { id, enquiry }: &RecordedEnquiry) -> [(&'static str, AttributeValue); 5] {
     let due_at = saturating_add(enquiry.created_at, DUE_AFTER_ENQUEUE);
     let recorded = timeline_entry("recorded", enquiry.created_at, [("request_id", enquiry.request_id.as_str())]);
     [

@@ -35,7 +35,7 @@ async fn what_the_functions_ask_of_aws_is_what_their_roles_are_compared_with() {
 /// Start-up, then each way in which a submission can go.
 async fn post(stack: &Stack) -> Proxy {
     let proxy = Proxy::start(stack).await;
-    let mut ring = Instance::start(&stack.function("create-enquiry").await, &proxy).await;
+    let mut function = Instance::start(&stack.function("create-enquiry").await, &proxy).await;
     let [body, other, key] = [unique_text(), unique_text(), unique_text()];
     let [body, other] = [body, other].map(|text| submission("contact-us", &text));
     for (body, key, status) in [
@@ -45,7 +45,7 @@ async fn post(stack: &Stack) -> Proxy {
         (&*other, Some(&*key), 409),
         ("{}", None, 422),
     ] {
-        let Outcome::Responded(response) = ring.invoke(&event_of_post(body, key)).await else { panic!("{body}") };
+        let Outcome::Responded(response) = function.invoke(&event_of_post(body, key)).await else { panic!("{body}") };
         assert_eq!(response["statusCode"], status, "{response}");
     }
     proxy

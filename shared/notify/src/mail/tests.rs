@@ -26,7 +26,7 @@ fn enquiry(environment: Environment, form: &str, dept: Option<Dept>, fields: &st
 }
 
 fn mail(enquiry: Enquiry) -> Mail {
-    Mail::of(&EnquiryRecord { id: "enq_9F3K2P".parse().unwrap(), enquiry }).unwrap()
+    Mail::of(&RecordedEnquiry { id: "enq_9F3K2P".parse().unwrap(), enquiry }).unwrap()
 }
 
 /// An object of strings in this order, which `serde_json::Value` would sort.

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use aws_types::SdkConfig;
 use domain::notification::LEASE;
-use domain::{Delivery, EnquiryId, EnquiryRecord, LeaseId, Retention, saturating_add};
+use domain::{Delivery, EnquiryId, LeaseId, RecordedEnquiry, Retention, saturating_add};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
@@ -262,8 +262,8 @@ impl Claim {
     ///
     /// # Errors
     /// When the record is not what we write.
-    pub fn record(&self) -> Result<EnquiryRecord, StorageError> {
-        Ok(EnquiryRecord { id: self.id.clone(), enquiry: enquiry_of(&self.item, CLAIM)? })
+    pub fn record(&self) -> Result<RecordedEnquiry, StorageError> {
+        Ok(RecordedEnquiry { id: self.id.clone(), enquiry: enquiry_of(&self.item, CLAIM)? })
     }
 }
 

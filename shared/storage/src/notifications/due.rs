@@ -73,7 +73,7 @@ impl DueNotifications {
     /// What is due in one of the [`MAIL_DUE_SHARDS`](crate::MAIL_DUE_SHARDS), at most `limit` of it.
     ///
     /// # Errors
-    /// When DynamoDB did not answer.
+    /// When DynamoDB did not respond.
     pub async fn in_shard(&self, shard: u8, now: Timestamp, limit: u16) -> Result<DueInShard, StorageError> {
         let query = || {
             self.table
