@@ -6,7 +6,7 @@ use std::path::Path;
 use connector::{Aws, AwsResponse, Lines, dynamodb_error};
 use notify::MailEvent;
 use record_mail_event::{Config, State};
-use runtime::{Variables, Version};
+use runtime::Variables;
 use serde_json::{Value, json};
 use tracing::subscriber::DefaultGuard;
 
@@ -42,8 +42,7 @@ impl App {
         let sdk = runtime::sdk_config(&variables).unwrap().into_builder().http_client(aws.http_client()).build();
         let log = Lines::default();
         let writer = log.clone();
-        let logging =
-            tracing::subscriber::set_default(runtime::json_lines(&Version::default(), move || writer.clone()));
+        let logging = tracing::subscriber::set_default(runtime::json_lines("test", move || writer.clone()));
         Self { state: State::new(Config::from_variables(&variables).unwrap(), &sdk), aws, log, _logging: logging }
     }
 

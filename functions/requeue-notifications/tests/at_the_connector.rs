@@ -7,7 +7,7 @@ use std::time::Duration;
 use connector::{Aws, AwsResponse, Lines, Request, default_response, dynamodb_error};
 use jiff::{SignedDuration, Timestamp};
 use requeue_notifications::{Config, State, Sweep, requeue_notifications};
-use runtime::{Variables, Version};
+use runtime::Variables;
 use serde_json::{Value, json};
 use tracing::subscriber::DefaultGuard;
 
@@ -40,8 +40,7 @@ impl App {
         let sdk = runtime::sdk_config(&variables).unwrap().into_builder().http_client(aws.http_client()).build();
         let log = Lines::default();
         let writer = log.clone();
-        let logging =
-            tracing::subscriber::set_default(runtime::json_lines(&Version::default(), move || writer.clone()));
+        let logging = tracing::subscriber::set_default(runtime::json_lines("test", move || writer.clone()));
         Self { state: State::new(Config::from_variables(&variables).unwrap(), &sdk), aws, log, _logging: logging }
     }
 

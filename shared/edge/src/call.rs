@@ -32,6 +32,10 @@ pub struct Call {
     /// The span whose fields the call's log line has besides those of every line, once the handler knows what the call is about.
     pub log: OnceLock<Span>,
     pub(crate) client: Client,
+    /// Whether the gateway is an HTTP API, which wants another response.
+    pub(crate) is_v2: bool,
+    /// The gateway's own id of the request, which a caller may choose.
+    pub(crate) gateway_request_id: Option<String>,
     request: Request,
     max_body_bytes: usize,
     deadline: Instant,
@@ -39,13 +43,16 @@ pub struct Call {
 
 impl Call {
     pub(crate) fn new(request: Request, route: &Route, settings: &Settings, clock: Timestamp) -> Self {
-        let (source_ip, received_at) = match request.request_context_ref() {
+        let (is_v2, gateway_request_id, source_ip, received_at) = match request.request_context_ref() {
             Some(RequestContext::ApiGatewayV1(context)) => {
-                (context.identity.source_ip.as_deref(), Some(context.request_time_epoch).filter(|epoch| *epoch != 0))
+                let received_at = Some(context.request_time_epoch).filter(|epoch| *epoch != 0);
+                (false, &context.request_id, context.identity.source_ip.as_deref(), received_at)
             }
             // No time: `cargo lambda watch` writes seconds where AWS writes milliseconds.
-            Some(RequestContext::ApiGatewayV2(context)) => (context.http.source_ip.as_deref(), None),
-            _ => (None, None),
+            Some(RequestContext::ApiGatewayV2(context)) => {
+                (true, &context.request_id, context.http.source_ip.as_deref(), None)
+            }
+            _ => (false, &None, None, None),
         };
         Self {
             request_id: RequestId::random(),
@@ -54,6 +61,8 @@ impl Call {
             log: OnceLock::new(),
             // The address that the gateway saw, never one that a header claims.
             client: Client::from_source_ip(source_ip.unwrap_or_default()),
+            is_v2,
+            gateway_request_id: gateway_request_id.clone(),
             request,
             max_body_bytes: route.max_body_bytes,
             deadline: Instant::now() + settings.deadline,
@@ -138,20 +147,6 @@ impl Call {
 
     pub(crate) fn origin(&self) -> Option<&HeaderValue> {
         self.header(header::ORIGIN).next()
-    }
-
-    /// Whether the gateway is an HTTP API, which wants another response.
-    pub(crate) fn is_v2(&self) -> bool {
-        matches!(self.request.request_context_ref(), Some(RequestContext::ApiGatewayV2(_)))
-    }
-
-    /// The gateway's own id of the request, which a caller may choose.
-    pub(crate) fn gateway_request_id(&self) -> Option<&str> {
-        match self.request.request_context_ref()? {
-            RequestContext::ApiGatewayV1(context) => context.request_id.as_deref(),
-            RequestContext::ApiGatewayV2(context) => context.request_id.as_deref(),
-            _ => None,
-        }
     }
 
     /// The gateway's extended id, which nobody can choose.

@@ -80,7 +80,7 @@ impl Edge {
         add_to_every_response(&call, &mut headers);
         self.settings.allowed_origins.add_to_response(call.origin(), &mut headers);
         admission.add_to_response(&mut headers);
-        (Response::new(call.is_v2(), status, headers, body), follow_up)
+        (Response::new(call.is_v2, status, headers, body), follow_up)
     }
 
     async fn result_of<FollowUp>(
@@ -121,7 +121,7 @@ impl Edge {
         let _span = call.log.get().map(Span::enter);
         tracing::info!(
             request_id = call.request_id.as_str(),
-            gateway_request_id = call.gateway_request_id(),
+            gateway_request_id = call.gateway_request_id,
             gateway_extended_request_id = call.gateway_extended_request_id(),
             outcome,
             code,

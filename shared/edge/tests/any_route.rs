@@ -9,7 +9,7 @@ use edge::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, VARY};
 use edge::http::{HeaderMap, Method, StatusCode};
 use edge::{AllowedOrigins, Call, Edge, ErrorReply, Problem, Reply, Route, Settings};
 use jiff::Timestamp;
-use runtime::{Variables, Version};
+use runtime::Variables;
 use serde_json::{Value, json};
 use storage::RateCounters;
 
@@ -62,8 +62,7 @@ impl App {
         handle: impl AsyncFnOnce(&Call) -> Result<Reply<&'static str>, Problem>,
     ) -> Responded {
         let writer = self.log.clone();
-        let _logging =
-            tracing::subscriber::set_default(runtime::json_lines(&Version::default(), move || writer.clone()));
+        let _logging = tracing::subscriber::set_default(runtime::json_lines("test", move || writer.clone()));
         let event = serde_json::from_value(event).unwrap();
         let (response, follow_up) = self.edge.respond(event, Timestamp::UNIX_EPOCH, &ROUTE, handle).await;
         let response = serde_json::to_value(response).unwrap();

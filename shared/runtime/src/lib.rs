@@ -10,7 +10,7 @@ mod sdk;
 mod serve;
 mod variables;
 
-pub use logs::{InvalidVersion, Version, json_lines, write_logs_as_json};
+pub use logs::{json_lines, write_logs_as_json};
 pub use sdk::{SdkSetupError, sdk_config};
 pub use serve::{serve, serve_then};
 pub use variables::{VariableError, Variables};

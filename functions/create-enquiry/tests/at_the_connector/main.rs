@@ -11,7 +11,7 @@ use connector::{Aws, AwsResponse, Lines, default_response, dynamodb_error};
 use create_enquiry::{Config, State};
 use edge::Response;
 use jiff::Timestamp;
-use runtime::{Variables, Version};
+use runtime::Variables;
 use serde_json::{Value, json};
 use tracing::subscriber::DefaultGuard;
 
@@ -58,8 +58,7 @@ impl App {
         let sdk = runtime::sdk_config(&variables).unwrap().into_builder().http_client(aws.http_client()).build();
         let log = Lines::default();
         let writer = log.clone();
-        let logging =
-            tracing::subscriber::set_default(runtime::json_lines(&Version::default(), move || writer.clone()));
+        let logging = tracing::subscriber::set_default(runtime::json_lines("test", move || writer.clone()));
         Self { state: State::new(Config::from_variables(&variables).unwrap(), &sdk), aws, log, _logging: logging }
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use connector::{Aws, AwsResponse, Lines, dynamodb_error};
 use jiff::{SignedDuration, Timestamp};
 use notify::Batch;
-use runtime::{Variables, Version};
+use runtime::Variables;
 use send_notification::{Config, State};
 use serde_json::{Value, json};
 use tracing::subscriber::DefaultGuard;
@@ -56,8 +56,7 @@ impl App {
         let sdk = runtime::sdk_config(&variables).unwrap().into_builder().http_client(aws.http_client()).build();
         let log = Lines::default();
         let writer = log.clone();
-        let logging =
-            tracing::subscriber::set_default(runtime::json_lines(&Version::default(), move || writer.clone()));
+        let logging = tracing::subscriber::set_default(runtime::json_lines("test", move || writer.clone()));
         let state = State::new(Config::from_variables(&variables).unwrap(), &sdk, now);
         Self { aws, state, log, _logging: logging }
     }
