@@ -83,7 +83,7 @@ mod tests {
         let entries = reference.split("\n## ").skip(1).filter_map(|entry| entry.split_once("\n\n"));
         let entries: BTreeMap<_, _> = entries.collect();
         let of_violations =
-            ViolationCode::ALL.iter().map(|code| ErrorReply::new(StatusCode::UNPROCESSABLE_ENTITY, code.as_str(), ""));
+            ViolationCode::ALL.iter().map(|code| ErrorReply::new(StatusCode::UNPROCESSABLE_ENTITY, (*code).into(), ""));
         let replies = every_problem().into_iter().chain([Problem::UnreadableEvent]);
         let replies = replies.map(|problem| problem.reply(&ROUTE).into_owned());
         for ErrorReply { code, status, kind, .. } in replies.chain(of_violations) {

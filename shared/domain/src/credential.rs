@@ -25,11 +25,3 @@ pub enum CredentialKind {
     /// The value of `access_token` (RFC 6749 section 5.1), such as that of a payment initiation service.
     AccessToken,
 }
-
-impl CredentialKind {
-    /// The word that stands in `[REDACTED:…]` and in the record.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-}

@@ -38,12 +38,6 @@ pub struct FirstResponse {
 }
 
 impl Severity {
-    /// The severity as it stands on the wire.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-
     /// The severity as people write it.
     #[must_use]
     pub const fn label(self) -> &'static str {

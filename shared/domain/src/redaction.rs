@@ -74,7 +74,7 @@ fn replaced(text: &str, scanner: Scanner<'_>) -> Option<Redacted> {
     for found in scanner {
         kept.push_str(&text[from..found.start]);
         kept.push_str("[REDACTED:");
-        kept.push_str(found.kind.as_str());
+        kept.push_str(found.kind.into());
         kept.push(']');
         kinds.push(found.kind);
         from = found.end;

@@ -36,12 +36,6 @@ impl ViolationCode {
     /// All of them, in the order of the contract.
     pub const ALL: &[Self] = <Self as strum::VariantArray>::VARIANTS;
 
-    /// The code as it stands on the wire.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-
     fn message(self) -> String {
         match self {
             Self::UnknownKey => "The body has no such key.".into(),

@@ -178,7 +178,7 @@ impl ErrorReply {
     #[must_use]
     pub fn of_violations(violations: Violations) -> Self {
         let first = violations.listed().first();
-        let code = first.map_or("invalid_body", |first| first.code.as_str());
+        let code = first.map_or("invalid_body", |first| first.code.into());
         let message = first.map_or_else(String::new, |first| first.message.clone());
         Self { violations, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message) }
     }

@@ -16,7 +16,7 @@ pub(crate) fn to_item(record: &RecordedEnquiry) -> Item {
     let redactions =
         (!submission.redactions.is_empty()).then(|| ("redactions", redactions_to_attribute(&submission.redactions)));
     let first_response = enquiry.first_response.map(|FirstResponse { severity, due }| {
-        [("severity", text(severity.as_str())), ("first_response_due", time(due))]
+        [("severity", text(<&str>::from(severity))), ("first_response_due", time(due))]
     });
     [
         ("id", text(id.as_str())),
@@ -72,7 +72,7 @@ pub(crate) fn request_id_of(item: &Item) -> Option<&str> {
 fn redactions_to_attribute(redactions: &[Redaction]) -> AttributeValue {
     let entry = |redaction: &Redaction| {
         let count = AttributeValue::N(redaction.count.to_string());
-        [("param", text(&redaction.param)), ("kind", text(redaction.kind.as_str())), ("count", count)]
+        [("param", text(&redaction.param)), ("kind", text(<&str>::from(redaction.kind))), ("count", count)]
             .map(|(name, value)| (name.to_owned(), value))
     };
     AttributeValue::L(redactions.iter().map(|redaction| AttributeValue::M(Item::from(entry(redaction)))).collect())
