@@ -314,9 +314,9 @@ def outage(days: int) -> tuple[int, int, float]:
     for all. The sweeper's 1,024 a minute bound the whole; timelines grow with every attempt."""
     # 15 minutes, less a quarter on average, and half a minute until the sweep.
     attempts = round(days * 24 * 60 / (15 * 0.75 + 0.5))
-    told = [{"event": event, "at": TIME} for event in ("queued", "claimed", "postponed")]
-    told[-1]["cause"] = "ThrottlingException"
-    largest = life(TYPICAL_FIELDS_BYTES)["recorded"] + attempts * sum(size(entry) + 1 for entry in told)
+    entries = [{"event": event, "at": TIME} for event in ("queued", "claimed", "postponed")]
+    entries[-1]["cause"] = "ThrottlingException"
+    largest = life(TYPICAL_FIELDS_BYTES)["recorded"] + attempts * sum(size(entry) + 1 for entry in entries)
     # Each attempt is three updates, and each moves the entry in the index: the sweeper's, the claim, the postponement.
     written = 3 * (units(largest) / 2 + 2)
     attempt = total(

@@ -1,4 +1,4 @@
-"""Reads docs/errors.md, the one list of all error codes, for the checks of what answers with them."""
+"""Reads docs/errors.md, the one list of all error codes, for the tests that compare it with the gateway and the contract."""
 
 import re
 from pathlib import Path

@@ -293,9 +293,9 @@ class Account:
         elif not known.get("VerifiedForSendingStatus"):
             yield self._unverified(f"SES has not verified {identity}.", dns_advice(identity, known))
         elif (state := known.get("DkimAttributes", {}).get("Status")) != "SUCCESS":
-            judged = warning if "@" in identity else self._unverified
+            report = warning if "@" in identity else self._unverified
             what = f"Mails from {identity} are not signed, and inboxes may take them for spam: its DKIM is {state}."
-            yield judged(what, dns_advice(identity, known))
+            yield report(what, dns_advice(identity, known))
         if identity.lower() != sender.lower() and self._identity(sender):
             yield self._unverified(
                 f"SES knows the address {sender} as an identity of its own. It would send as that and not as {identity}, and the "

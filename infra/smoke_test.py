@@ -53,7 +53,7 @@ class Failed(Exception):
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """What came back, whatever its status."""
 
     status: int
@@ -110,13 +110,13 @@ def run(stack: Stack, dynamodb, say: Callable[[str], None]) -> list[str]:
     say(what_became_of_a_large_body(post_large_body(stack)))
 
     key, submission = str(uuid.uuid4()), submission_of(stack)
-    answer = until_answered(lambda: post(stack, submission, key))
-    enquiry_id = check_created(stack, answer)
-    say(f"{enquiry_id} was accepted ({answer.request_id})")
+    response = until_responded(lambda: post(stack, submission, key))
+    enquiry_id = check_created(stack, response)
+    say(f"{enquiry_id} was accepted ({response.request_id})")
     try:
         check_replay(enquiry_id, post(stack, submission, key))
         say("a retry was recognised")
-        check_record(stack, record_of(stack, dynamodb, enquiry_id), submission, answer)
+        check_record(stack, record_of(stack, dynamodb, enquiry_id), submission, response)
         say("it was recorded as it was sent")
         warnings = judge_mail(until_mailed(lambda: record_of(stack, dynamodb, enquiry_id)), say)
     finally:
@@ -142,71 +142,71 @@ def check_preflight(stack: Stack) -> None:
         "access-control-request-method": "POST",
         "access-control-request-headers": "content-type,idempotency-key",
     }
-    answer = until_answered(lambda: call("OPTIONS", stack.api_url + ENDPOINT_PATH, headers))
+    response = until_responded(lambda: call("OPTIONS", stack.api_url + ENDPOINT_PATH, headers))
     wanted = "*" if stack.allowed_origins.strip() == "*" else stack.origin
-    expect(answer.status == 200, "a preflight was not answered with 200", answer)
-    expect(answer.headers.get("access-control-allow-origin") == wanted, f"a preflight did not allow the origin {wanted}", answer)
-    expect("POST" in answer.headers.get("access-control-allow-methods", ""), "a preflight did not allow POST", answer)
+    expect(response.status == 200, "a preflight was not answered with 200", response)
+    expect(response.headers.get("access-control-allow-origin") == wanted, f"a preflight did not allow the origin {wanted}", response)
+    expect("POST" in response.headers.get("access-control-allow-methods", ""), "a preflight did not allow POST", response)
     for name in ("content-type", "idempotency-key"):
-        expect(name in answer.headers.get("access-control-allow-headers", ""), f"a preflight did not allow {name}", answer)
+        expect(name in response.headers.get("access-control-allow-headers", ""), f"a preflight did not allow {name}", response)
 
 
 def check_wrong_path(stack: Stack) -> None:
-    answer = call("GET", f"{stack.api_url}/public/v1/smoke-test")
-    expect(answer.status == 404, "a wrong path was not answered with 404", answer)
-    expect(answer.body.get("error", {}).get("code") == "route_not_found", "a wrong path was not route_not_found", answer)
-    check_envelope(stack, answer)
+    response = call("GET", f"{stack.api_url}/public/v1/smoke-test")
+    expect(response.status == 404, "a wrong path was not answered with 404", response)
+    expect(response.body.get("error", {}).get("code") == "route_not_found", "a wrong path was not route_not_found", response)
+    check_envelope(stack, response)
 
 
-def what_became_of_a_large_body(answer: Answer) -> str:
+def what_became_of_a_large_body(response: Response) -> str:
     """For a report alone: from about 4.5 MB, AWS refuses a body before any of our code sees it, in words that it may change."""
-    message, code = answer.body.get("message"), (answer.body.get("error") or {})
+    message, code = response.body.get("message"), (response.body.get("error") or {})
     code = code.get("code") if isinstance(code, dict) else None
-    if answer.status == 413 and message:
+    if response.status == 413 and message:
         came = f"AWS itself refused it: 413 {message}"
-    elif answer.status == 403 and code == "request_blocked":
+    elif response.status == 403 and code == "request_blocked":
         came = "the firewall blocked it: 403 request_blocked"
-    elif answer.status == 413 and code:
+    elif response.status == 413 and code:
         came = f"it was refused as {code}, in our envelope"
-    elif answer.status == 0:
-        came = f"there was no answer: {answer.body.get('error')}"
+    elif response.status == 0:
+        came = f"there was no answer: {response.body.get('error')}"
     else:
-        came = f"something else came: {answer}"
+        came = f"something else came: {response}"
     return f"a body of 5 MB was posted, and {came}"
 
 
-def check_created(stack: Stack, answer: Answer) -> str:
+def check_created(stack: Stack, response: Response) -> str:
     """That an enquiry was accepted; its id."""
-    expect(answer.status == 201, "the enquiry was not accepted", answer)
-    check_envelope(stack, answer)
-    expect(answer.body.get("status") == "new", "the enquiry's status is not new", answer)
-    enquiry_id = str(answer.body.get("id"))
-    expect(re.fullmatch(r"enq_[0-9A-Z]{6}", enquiry_id), "the enquiry has no id", answer)
+    expect(response.status == 201, "the enquiry was not accepted", response)
+    check_envelope(stack, response)
+    expect(response.body.get("status") == "new", "the enquiry's status is not new", response)
+    enquiry_id = str(response.body.get("id"))
+    expect(re.fullmatch(r"enq_[0-9A-Z]{6}", enquiry_id), "the enquiry has no id", response)
     return enquiry_id
 
 
-def check_envelope(stack: Stack, answer: Answer) -> None:
-    meta = answer.body.get("meta", {})
-    expect(answer.request_id, f"the answer has no {REQUEST_ID}", answer)
-    expect(meta.get("request_id") == answer.request_id, f"meta.request_id is not {REQUEST_ID}, {answer.request_id}", answer)
-    expect(meta.get("environment") == stack.environment, f"meta.environment is not {stack.environment}", answer)
+def check_envelope(stack: Stack, response: Response) -> None:
+    meta = response.body.get("meta", {})
+    expect(response.request_id, f"the answer has no {REQUEST_ID}", response)
+    expect(meta.get("request_id") == response.request_id, f"meta.request_id is not {REQUEST_ID}, {response.request_id}", response)
+    expect(meta.get("environment") == stack.environment, f"meta.environment is not {stack.environment}", response)
 
 
-def check_replay(enquiry_id: str, answer: Answer) -> None:
-    same = answer.status == 201 and answer.body.get("id") == enquiry_id
-    expect(same and answer.headers.get(REPLAYED) == "true", "a retry with the same key was not replayed", answer)
+def check_replay(enquiry_id: str, response: Response) -> None:
+    same = response.status == 201 and response.body.get("id") == enquiry_id
+    expect(same and response.headers.get(REPLAYED) == "true", "a retry with the same key was not replayed", response)
 
 
-def check_record(stack: Stack, item: dict | None, submission: dict, answer: Answer) -> None:
+def check_record(stack: Stack, item: dict | None, submission: dict, response: Response) -> None:
     if item is None:
-        raise Failed(f"{answer.body['id']} was answered and is not in the table {stack.table}")
+        raise Failed(f"{response.body['id']} was answered and is not in the table {stack.table}")
     expected = {
         "form": submission["form"],
         "fields": json.dumps(submission["fields"], separators=(",", ":")),
         "environment": stack.environment,
     }
-    if REPLAYED not in answer.headers:  # or an earlier try recorded it, whose answer was lost
-        expected["request_id"] = answer.request_id
+    if REPLAYED not in response.headers:  # or an earlier try recorded it, whose answer was lost
+        expected["request_id"] = response.request_id
     for name, value in expected.items():
         found = item.get(name, {}).get("S")
         if found != value:
@@ -238,31 +238,31 @@ def judge_mail(item: dict | None, say: Callable[[str], None]) -> list[str]:
 # ---- What it does ----------------------------------------------------------------------------------------------------
 
 
-def post(stack: Stack, submission: dict, key: str) -> Answer:
+def post(stack: Stack, submission: dict, key: str) -> Response:
     headers = {"content-type": "application/json", "idempotency-key": key, "origin": stack.origin}
     return call("POST", stack.api_url + ENDPOINT_PATH, headers, json.dumps(submission).encode())
 
 
-def post_large_body(stack: Stack) -> Answer:
+def post_large_body(stack: Stack) -> Response:
     return call("POST", stack.api_url + ENDPOINT_PATH, {"content-type": "application/json"}, b" " * LARGE_BODY_BYTES)
 
 
-def call(method: str, url: str, headers: dict[str, str] | None = None, body: bytes | None = None) -> Answer:
+def call(method: str, url: str, headers: dict[str, str] | None = None, body: bytes | None = None) -> Response:
     """One request. Status 0 is none that came back."""
     request = urllib.request.Request(url, body, headers or {}, method=method)
     try:
         with urllib.request.urlopen(request, timeout=CALL_SECONDS) as response:
-            return _answer(response.status, response.headers, response.read())
+            return _response_of(response.status, response.headers, response.read())
     except urllib.error.HTTPError as error:
-        return _answer(error.code, error.headers, error.read())
+        return _response_of(error.code, error.headers, error.read())
     except OSError as error:
-        return Answer(0, {}, {"error": str(error)})
+        return Response(0, {}, {"error": str(error)})
 
 
-def until_answered(ask: Callable[[], Answer]) -> Answer:
+def until_responded(ask: Callable[[], Response]) -> Response:
     """The first answer that is not the gateway's "not yet": 403 for a stage, 5xx for a function or role, which are not known
     everywhere. A post may be repeated, since it has a key."""
-    return _until(ask, lambda answer: answer.status not in (0, 403) and answer.status < 500, ANSWER_SECONDS)
+    return _until(ask, lambda response: response.status not in (0, 403) and response.status < 500, ANSWER_SECONDS)
 
 
 def until_mailed(read: Callable[[], dict | None]) -> dict | None:
@@ -285,9 +285,9 @@ def remove(stack: Stack, dynamodb, enquiry_id: str) -> None:
     )
 
 
-def expect(right, what: str, answer: Answer) -> None:
+def expect(right, what: str, response: Response) -> None:
     if not right:
-        raise Failed(f"{what}: {answer}")
+        raise Failed(f"{what}: {response}")
 
 
 def _until(look: Callable, is_enough: Callable[[object], bool], seconds: float):
@@ -300,12 +300,12 @@ def _until(look: Callable, is_enough: Callable[[object], bool], seconds: float):
         time.sleep(0.5)
 
 
-def _answer(status: int, headers, body: bytes) -> Answer:
+def _response_of(status: int, headers, body: bytes) -> Response:
     try:
         parsed = json.loads(body)
     except ValueError:
         parsed = None
-    return Answer(
+    return Response(
         status,
         {name.lower(): value for name, value in headers.items()},
         parsed if isinstance(parsed, dict) else {"not JSON": body[:500].decode(errors="replace")},

@@ -20,7 +20,7 @@ import settings
 import smoke_test
 from preflight import check_tree, check_zips
 from settings import FOLDER, PLACEHOLDER, TEMPLATE, Settings, Trouble
-from smoke_test import Answer, Failed, Stack
+from smoke_test import Response, Failed, Stack
 
 RULES = settings.template_parameters(TEMPLATE.read_text())
 NO_DEFAULT = ("MailSender", *preflight.INBOXES)
@@ -492,12 +492,12 @@ class TheProtection(unittest.TestCase):
 class TheSmokeTest(unittest.TestCase):
     def test_what_becomes_of_5_mb_is_reported_and_fails_nothing(self):
         for answer, part in [
-            (Answer(413, {}, {"message": "Request Too Long"}), "AWS itself refused it: 413 Request Too Long"),
-            (Answer(413, {}, {"error": {"code": "payload_too_large"}}), "payload_too_large, in our envelope"),
-            (Answer(403, {}, {"error": {"code": "request_blocked"}}), "the firewall blocked it"),
-            (Answer(0, {}, {"error": "Connection reset by peer"}), "no answer: Connection reset by peer"),
-            (Answer(502, {}, {"message": None}), "something else came: 502"),
-            (Answer(200, {}, {"not JSON": "<html>"}), "something else came: 200"),
+            (Response(413, {}, {"message": "Request Too Long"}), "AWS itself refused it: 413 Request Too Long"),
+            (Response(413, {}, {"error": {"code": "payload_too_large"}}), "payload_too_large, in our envelope"),
+            (Response(403, {}, {"error": {"code": "request_blocked"}}), "the firewall blocked it"),
+            (Response(0, {}, {"error": "Connection reset by peer"}), "no answer: Connection reset by peer"),
+            (Response(502, {}, {"message": None}), "something else came: 502"),
+            (Response(200, {}, {"not JSON": "<html>"}), "something else came: 200"),
         ]:
             with self.subTest(part):
                 self.assertIn(part, smoke_test.what_became_of_a_large_body(answer))
@@ -505,7 +505,7 @@ class TheSmokeTest(unittest.TestCase):
     stack = Stack("https://api/live", "table", "0123456789ab", "live", "https://a.uk, https://b.uk")
     submission = {"form": "smoke-test", "fields": {"deployment": "0123456789ab", "consent": "yes"}}
     meta = {"request_id": "req_1", "environment": "live"}
-    created = Answer(201, {"x-credicorp-request-id": "req_1"}, {"id": "enq_9F3K2P", "status": "new", "meta": meta})
+    created = Response(201, {"x-credicorp-request-id": "req_1"}, {"id": "enq_9F3K2P", "status": "new", "meta": meta})
 
     def test_what_is_posted_is_what_the_form_takes(self):
         self.assertEqual(smoke_test.submission_of(self.stack), self.submission)
@@ -515,11 +515,11 @@ class TheSmokeTest(unittest.TestCase):
         self.assertEqual(smoke_test.check_created(self.stack, self.created), "enq_9F3K2P")
         body = self.created.body
         for wrong, says in [
-            (Answer(500, self.created.headers, body), "not accepted: 500"),
-            (Answer(201, {}, body), "no x-credicorp-request-id"),
-            (Answer(201, {"x-credicorp-request-id": "req_2"}, body), "req_2"),
-            (Answer(201, self.created.headers, {**body, "meta": {**self.meta, "environment": "sandbox"}}), "is not live"),
-            (Answer(201, self.created.headers, {**body, "id": "9F3K2P"}), "has no id"),
+            (Response(500, self.created.headers, body), "not accepted: 500"),
+            (Response(201, {}, body), "no x-credicorp-request-id"),
+            (Response(201, {"x-credicorp-request-id": "req_2"}, body), "req_2"),
+            (Response(201, self.created.headers, {**body, "meta": {**self.meta, "environment": "sandbox"}}), "is not live"),
+            (Response(201, self.created.headers, {**body, "id": "9F3K2P"}), "has no id"),
         ]:
             with self.subTest(says), self.assertRaisesRegex(Failed, says):
                 smoke_test.check_created(self.stack, wrong)
@@ -552,7 +552,7 @@ class TheSmokeTest(unittest.TestCase):
     def without_a_replay(self):
         """A table, and an API whose second answer is no replay."""
         dynamodb = boto3.client("dynamodb", region_name="eu-west-2", aws_access_key_id="test", aws_secret_access_key="test")
-        answers, large = [Answer(201, {**self.created.headers}, self.created.body)] * 2, Answer(0, {}, {})
+        answers, large = [Response(201, {**self.created.headers}, self.created.body)] * 2, Response(0, {}, {})
         without_http = {"check_preflight": print_nothing, "check_wrong_path": print_nothing, "post_large_body": lambda _: large, "call": lambda *_: answers.pop()}
         with Stubber(dynamodb) as stubber, patched(smoke_test, **without_http):
             yield dynamodb, stubber

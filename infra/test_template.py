@@ -229,7 +229,7 @@ def every_gateway_response_wears_the_envelope(template: Template) -> Iterator[st
 
 
 def the_contract_lists_every_gateway_response(template: Template) -> Iterator[str]:
-    """The template's own are held against docs/errors.md above, and so the contract's are too."""
+    """The rule above compares the template's with docs/errors.md, and this one the contract's with the template's."""
     answered = {
         response["ResponseType"]: (response["StatusCode"], _body(response).get("error", {}).get("code"))
         for response in template.of_type("AWS::ApiGateway::GatewayResponse").values()

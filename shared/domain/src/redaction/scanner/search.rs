@@ -18,7 +18,7 @@ impl Scanner<'_> {
         .map(|found| self.with_keys_that_begin_in(found))
     }
 
-    /// A value can end within a private key that begins in it, at the end of the marker's line. Then the whole key goes.
+    /// A value without a closing quotation mark ends with its line. A private key that begins on that line is longer: all of it goes.
     fn with_keys_that_begin_in(&self, found: Found) -> Found {
         let markers = (found.start..found.end).filter(|at| self.bytes[*at] == b'B');
         let ends = markers.filter_map(|at| self.private_key(at)).map(|key| key.end);
