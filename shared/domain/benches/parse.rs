@@ -13,7 +13,7 @@ use domain::json::Json;
 const BYTES: [usize; 2] = [6_500, 13_000];
 
 /// By name, what is repeated until the text is full.
-const TEXTS: [(&str, &str); 36] = [
+const TEXTS: [(&str, &str); 38] = [
     ("prose", "I was told on the phone that my plan would start in July. "),
     ("keys", "sk_live_abc "),
     ("one key", "sk_live_"),
@@ -34,6 +34,8 @@ const TEXTS: [(&str, &str); 36] = [
     ("an id and what follows", "AKIAIOSFODNN7EXAMPLE/aB1+"),
     ("beginnings of private keys", "-----BEGIN PRIVATE KEY-----"),
     ("beginnings and ends", "BEGIN PRIVATE KEY-END "),
+    ("beginnings of private keys in values", "client_secret:\"BEGIN PRIVATE KEY-"),
+    ("beginnings of private keys in a value", "BEGIN PRIVATE KEY-client_secret:“"),
     ("dashes", "-"),
     ("prefixes with a dash", "sk_live_-"),
     ("prefixes of another alphabet with a dash", "whsec_-"),
