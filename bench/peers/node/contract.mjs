@@ -20,64 +20,40 @@ const IDEMPOTENCY = "idempotency_error";
 const RATE_LIMIT = "rate_limit_error";
 const API = "api_error";
 const ANSWERS = {
-  malformed_json: [400, INVALID, "The body is not valid JSON: "],
-  invalid_idempotency_key: [
-    400,
-    INVALID,
-    "Send one Idempotency-Key of 1 to 255 visible ASCII characters, and not what stands for none, such as undefined; a UUID is a good one.",
-  ],
-  method_not_allowed: [405, INVALID, "Send an enquiry with POST."],
-  idempotency_key_reused: [
-    409,
-    IDEMPOTENCY,
-    "This Idempotency-Key stands for a different enquiry. Use a new key for each new enquiry.",
-  ],
-  idempotency_request_in_progress: [
-    409,
-    IDEMPOTENCY,
-    "Another request with this Idempotency-Key is being recorded right now. Retry in a second.",
-  ],
-  payload_too_large: [413, INVALID, `The body may be at most ${MAX_BODY_BYTES} bytes (64 KiB).`],
-  unsupported_media_type: [
-    415,
-    INVALID,
-    "Send the body as content-type: application/json, in UTF-8 and without a content-encoding.",
-  ],
-  invalid_body: [422, INVALID, 'The body must be a JSON object with the keys "form" and "fields".'],
-  rate_limited: [429, RATE_LIMIT, "Too many requests from your network. Retry after the seconds in retry-after."],
-  internal_error: [
-    500,
-    API,
-    "Something failed on our side. Retrying with the same Idempotency-Key is safe; without a key, a retry may record the enquiry twice.",
-  ],
-  service_unavailable: [
-    503,
-    API,
-    "We could not answer in time. Retry after the seconds in retry-after: with the same Idempotency-Key that is safe; without a key, it may record the enquiry twice.",
-  ],
+  malformed_json: [400, INVALID, "Invalid JSON: "],
+  invalid_idempotency_key: [400, INVALID, "Send one Idempotency-Key of 1 to 255 visible ASCII characters, such as a UUID. Values such as undefined are invalid."],
+  method_not_allowed: [405, INVALID, "Use POST to send an enquiry."],
+  idempotency_key_reused: [409, IDEMPOTENCY, "This Idempotency-Key was already used for a different enquiry. Use a new key for each enquiry."],
+  idempotency_request_in_progress: [409, IDEMPOTENCY, "Another request with this Idempotency-Key is still being processed. Try again in 1 second."],
+  payload_too_large: [413, INVALID, "The body is too large. The maximum is 64 KiB."],
+  unsupported_media_type: [415, INVALID, "Send JSON in UTF-8, with content-type: application/json and without a content-encoding."],
+  invalid_body: [422, INVALID, 'The body must be a JSON object with "form" and "fields", and optionally "dept".'],
+  rate_limited: [429, RATE_LIMIT, "Too many requests from your network. Try again after the seconds in the retry-after header."],
+  internal_error: [500, API, "Something went wrong on our side. You can safely retry with the same Idempotency-Key. Without a key, a retry may record the enquiry twice."],
+  service_unavailable: [503, API, "The service did not respond in time. Try again in 1 second. This is safe with the same Idempotency-Key. Without a key, the enquiry may be recorded twice."],
 };
 const VIOLATIONS = {
-  unknown_key: "The body has no such key.",
-  form_required: 'Say which form this is: "form" is missing.',
+  unknown_key: "Unknown key.",
+  form_required: '"form" is required. Send the key of the form, such as "contact-us".',
   invalid_form:
-    '"form" must be a string of 1 to 64 of the characters a-z, 0-9, _ and -, and not a key or secret.',
+    '"form" must be a string of 1 to 64 of the characters a-z, 0-9, _ and -. It must not look like an API key.',
   invalid_dept:
-    '"dept" must be one of "support", "payments", "hardship", "complaints"; leave it out to reach the general inbox.',
-  fields_required: 'The form\'s answers are missing: send them as the object "fields".',
-  invalid_fields: '"fields" must be an object of the form\'s answers.',
-  too_many_fields: `"fields" may have at most ${MAX_FIELDS} keys.`,
-  fields_too_large: `"fields" may be at most ${MAX_FIELDS_BYTES} bytes as compact UTF-8 JSON.`,
-  invalid_field_name: `A field's name must be 1 to ${MAX_NAME_BYTES} bytes of UTF-8 without control characters.`,
+    '"dept" must be "support", "payments", "hardship" or "complaints". Omit it to reach the general inbox.',
+  fields_required: '"fields" is required. Send the form\'s answers as an object.',
+  invalid_fields: '"fields" must be an object with the form\'s answers.',
+  too_many_fields: "Too many fields: the maximum is 60.",
+  fields_too_large: "The answers are too long: the maximum is 16,384 bytes. Shorten the longest.",
+  invalid_field_name: "A field name must have 1 to 128 bytes in UTF-8 and no control characters.",
   invalid_field_value:
-    "A field's value must be a string, a number or a boolean; leave the field out when it has none.",
+    "A field must be a string, a number or a boolean. Omit the field if it has no value.",
   invalid_email:
-    "This is no e-mail address that we can write to, such as name@example.com; leave the field out when there is none.",
-  consent_required: '"fields.consent" must be exactly the string "yes": the sender agrees to be contacted.',
+    "Enter an email address in the format name@example.com, or omit the field.",
+  consent_required: 'Consent is required. Send "fields.consent": "yes" once the person has agreed to be contacted.',
 };
 
 function messageOf(code, param) {
   if (code !== "unknown_key") return VIOLATIONS[code];
-  const hint = param === "department" ? 'Did you mean "dept"?' : 'Send an answer of the form inside "fields".';
+  const hint = param === "department" ? 'Did you mean "dept"?' : 'Send answers inside "fields".';
   return `${VIOLATIONS[code]} ${hint}`;
 }
 
@@ -146,7 +122,7 @@ function readValue(text, token, level) {
       const members = new Map();
       for (let key; (key = TOKEN.exec(text)[0]) !== "}"; ) {
         const name = readString(key);
-        if (members.has(name)) throw malformed("an object has a key twice");
+        if (members.has(name)) throw malformed("duplicate key in an object");
         members.set(name, readValue(text, TOKEN.exec(text)[0], level + 1));
       }
       return members;
@@ -171,13 +147,13 @@ function readValue(text, token, level) {
 }
 
 function checkLevel(level) {
-  if (level > MAX_LEVELS) throw malformed(`it is nested deeper than ${MAX_LEVELS} levels`);
+  if (level > MAX_LEVELS) throw malformed(`nested deeper than ${MAX_LEVELS} levels`);
 }
 
 function readString(token) {
   if (!token.includes("\\")) return token.slice(1, -1);
   const value = JSON.parse(token);
-  if (!value.isWellFormed()) throw malformed("a \\u escape is half a surrogate pair");
+  if (!value.isWellFormed()) throw malformed("half of a surrogate pair as a \\u escape");
   return value;
 }
 

@@ -22,11 +22,11 @@ pub use config::Config;
 const ROUTE: Route = Route {
     methods: &[Method::POST],
     max_body_bytes: 64 * 1024,
-    method_not_allowed: "Send an enquiry with POST.",
-    internal_error: "Something failed on our side. Retrying with the same Idempotency-Key is safe; without a key, a retry may \
-                     record the enquiry twice.",
-    service_unavailable: "We could not answer in time. Retry after the seconds in retry-after: with the same Idempotency-Key \
-                          that is safe; without a key, it may record the enquiry twice.",
+    method_not_allowed: "Use POST to send an enquiry.",
+    internal_error: "Something went wrong on our side. You can safely retry with the same Idempotency-Key. Without a key, a retry \
+                     may record the enquiry twice.",
+    service_unavailable: "The service did not respond in time. Try again in 1 second. This is safe with the same Idempotency-Key. \
+                          Without a key, the enquiry may be recorded twice.",
 };
 
 /// What lives as long as the environment: the edge, the tables and the queue.

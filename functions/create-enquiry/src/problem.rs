@@ -10,21 +10,21 @@ pub(crate) fn invalid_submission(invalid: Invalid) -> ErrorReply {
         Invalid::NotAnObject => ErrorReply::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "invalid_body",
-            "The body must be a JSON object with the keys \"form\" and \"fields\", and \"dept\" if you know it.",
+            "The body must be a JSON object with \"form\" and \"fields\", and optionally \"dept\".",
         ),
         Invalid::Violations(violations) => ErrorReply::of_violations(violations),
     }
 }
 
-/// The idempotency key belongs to another submission.
+/// The idempotency key was used for another submission.
 pub(crate) fn idempotency_key_reused() -> ErrorReply {
-    let message = "This Idempotency-Key stands for a different enquiry. Use a new key for each new enquiry.";
+    let message = "This Idempotency-Key was already used for a different enquiry. Use a new key for each enquiry.";
     ErrorReply::new(StatusCode::CONFLICT, "idempotency_key_reused", message).of_kind(ErrorKind::Idempotency)
 }
 
 /// Another call is writing the idempotency key.
 pub(crate) fn idempotency_request_in_progress() -> ErrorReply {
-    let message = "Another request with this Idempotency-Key is being recorded right now. Retry in a second.";
+    let message = "Another request with this Idempotency-Key is still being processed. Try again in 1 second.";
     let reply = ErrorReply::new(StatusCode::CONFLICT, "idempotency_request_in_progress", message);
     reply.of_kind(ErrorKind::Idempotency).retry_after(1)
 }

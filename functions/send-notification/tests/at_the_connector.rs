@@ -605,7 +605,7 @@ mod start_up {
         for bad in ["support", "Support <support@credicorp.example>", "support@credicorp.example, x@example.com"] {
             let variables = VARIABLES.map(|(name, value)| (name, if name == "INBOX_SUPPORT" { bad } else { value }));
             let error = Config::from_variables(&variables.into_iter().collect()).unwrap_err();
-            let text = "the environment variable INBOX_SUPPORT is bad: no e-mail address that mail can be sent to";
+            let text = "the environment variable INBOX_SUPPORT is bad: not an email address that mail can be sent to";
             assert_eq!(error.to_string(), text);
         }
     }

@@ -8,7 +8,7 @@ use idna::uts46::{DnsLength, Hyphens, Uts46};
 
 use crate::limits::MAX_EMAIL_ADDRESS_BYTES;
 
-/// An address that mail can be sent to (contract, E-mail): an unquoted ASCII local part, and a domain of two or more
+/// An address that mail can be sent to (contract, Email): an unquoted ASCII local part, and a domain of two or more
 /// labels, which may be international.
 #[derive(Clone, derive_more::Debug, PartialEq, Eq)]
 // An address is personal data: it is never shown by accident.
@@ -19,7 +19,7 @@ pub struct EmailAddress {
 
 /// The text is not an address that mail can be sent to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no e-mail address that mail can be sent to")]
+#[error("not an email address that mail can be sent to")]
 pub struct InvalidEmailAddress;
 
 impl EmailAddress {

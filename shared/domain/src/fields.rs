@@ -7,7 +7,7 @@ use crate::forms::FormRules;
 use crate::json::{Json, object_of, push_string};
 use crate::limits::{MAX_FIELD_NAME_BYTES, MAX_FIELDS, MAX_FIELDS_BYTES};
 use crate::redaction::{Redacted, Redaction, redact, redact_value};
-use crate::violation::{Violation, ViolationCode, Violations};
+use crate::violation::{Violation, ViolationCode, Violations, grouped};
 
 /// The answers of a form: names and values in the order sent, each character and each digit kept.
 #[derive(Clone, derive_more::Debug, PartialEq, Eq)]
@@ -41,11 +41,14 @@ impl Fields {
         };
         // Thousands of fields are neither looked at nor spoken of one by one.
         if Self::are_too_many(sent) {
-            violations.add(|| Violation::new(ViolationCode::TooManyFields, "fields"));
+            let detail = format!("{} of {MAX_FIELDS}. Remove some.", grouped(members.len()));
+            violations.add(|| Violation::new(ViolationCode::TooManyFields, "fields").with_detail(&detail));
             return None;
         }
-        if sent.compact_bytes() > MAX_FIELDS_BYTES {
-            violations.add(|| Violation::new(ViolationCode::FieldsTooLarge, "fields"));
+        let bytes = sent.compact_bytes();
+        if bytes > MAX_FIELDS_BYTES {
+            let detail = format!("{} of {} bytes. Shorten the longest.", grouped(bytes), grouped(MAX_FIELDS_BYTES));
+            violations.add(|| Violation::new(ViolationCode::FieldsTooLarge, "fields").with_detail(&detail));
         }
         let mut fields = Vec::with_capacity(members.len());
         for (name, sent_value) in members {

@@ -8,7 +8,7 @@ use regex_lite::Regex;
 
 use crate::blank::is_blank;
 use crate::first_response::Severity;
-use crate::violation::{Violation, ViolationCode, Violations};
+use crate::violation::{Violation, ViolationCode, Violations, grouped};
 
 /// What a form asks.
 #[derive(Debug)]
@@ -71,7 +71,7 @@ impl FormRules {
             (Some(field), Some(value)) => field.check(value, violations),
             (None, _) if self.closed && name != "consent" => violations.add(|| {
                 let names: Vec<_> = self.fields.iter().map(|field| field.name).collect();
-                let has = format!("It has: {}.", names.join(", "));
+                let has = format!("This form has: {}.", names.join(", "));
                 Violation::of_field(ViolationCode::UnknownField, name).with_detail(&has)
             }),
             _ => {}
@@ -111,16 +111,16 @@ impl FieldRules {
             violations.add(|| self.violation(ViolationCode::InvalidFieldChoice, ""));
         // What is too long is not matched: that takes time for each character.
         } else if let Some(max_length) = self.max_length.filter(|max_length| value.chars().count() > *max_length) {
-            let at_most = format!("It may have {max_length} characters at most.");
-            violations.add(|| self.violation(ViolationCode::FieldTooLong, &at_most));
+            let lengths = format!("{} of {} characters.", grouped(value.chars().count()), grouped(max_length));
+            violations.add(|| self.violation(ViolationCode::FieldTooLong, &lengths));
         } else if self.pattern.as_ref().is_some_and(|pattern| !pattern.matches(value)) {
             violations.add(|| self.violation(ViolationCode::InvalidFieldFormat, ""));
         }
     }
 
     fn violation(&self, code: ViolationCode, detail: &str) -> Violation {
-        let choices: Vec<_> = self.choices.iter().map(|choice| format!("\"{choice}\"")).collect();
-        let choices = if choices.is_empty() { String::new() } else { format!("It is one of {}.", choices.join(", ")) };
+        let choices = self.choices.join(", ");
+        let choices = if choices.is_empty() { choices } else { format!("Choose one of: {choices}.") };
         let said: Vec<_> = [detail, &choices, self.help].into_iter().filter(|part| !part.is_empty()).collect();
         Violation::of_field(code, self.name).with_detail(&said.join(" "))
     }

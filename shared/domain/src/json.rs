@@ -43,28 +43,28 @@ pub enum Json<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
     /// The body is empty, or has only white space.
-    #[error("there is nothing in it")]
+    #[error("the body is empty")]
     Empty,
     /// The text starts with U+FEFF, which RFC 8259 section 8.1 forbids senders to add.
-    #[error("it starts with a byte order mark")]
+    #[error("the body starts with a byte order mark")]
     ByteOrderMark,
     /// The bytes are not UTF-8.
-    #[error("it is not UTF-8 from byte {offset} on")]
+    #[error("byte {offset} is not UTF-8, counted from 0")]
     NotUtf8 {
         /// The first byte that is wrong, from 0.
         offset: usize,
     },
     /// The grammar of RFC 8259 is broken.
-    #[error("the syntax is wrong at {0}")]
+    #[error("syntax error at {0}")]
     Syntax(Position),
     /// A `\u` escape names half a surrogate pair.
-    #[error("a \\u escape is half a surrogate pair, in the value that starts at {0}")]
+    #[error("half of a surrogate pair as a \\u escape in the value at {0}")]
     UnpairedSurrogate(Position),
     /// An object has the same key twice, after unescaping.
-    #[error("the object that starts at {0} has a key twice")]
+    #[error("duplicate key in the object at {0}")]
     DuplicateKey(Position),
     /// The nesting is deeper than 32 levels.
-    #[error("it is nested deeper than {MAX_NESTING_LEVELS} levels at {0}")]
+    #[error("nested more than {MAX_NESTING_LEVELS} levels deep at {0}")]
     TooDeep(Position),
 }
 
@@ -374,13 +374,13 @@ mod tests {
 
     #[test]
     fn what_is_not_strict_json_is_malformed() {
-        check_malformed("", "there is nothing in it");
-        check_malformed(" \n", "there is nothing in it");
-        check_malformed("\u{feff}{}", "it starts with a byte order mark");
-        check_malformed(b"{\"a\":\"\xff\"}", "it is not UTF-8 from byte 6 on");
-        check_malformed("{'a':1}", "the syntax is wrong at line 1, column 2");
-        check_malformed("{\"a\":1}\n x", "the syntax is wrong at line 2, column 2");
-        check_malformed("{\n", "the syntax is wrong at line 2, column 1");
+        check_malformed("", "the body is empty");
+        check_malformed(" \n", "the body is empty");
+        check_malformed("\u{feff}{}", "the body starts with a byte order mark");
+        check_malformed(b"{\"a\":\"\xff\"}", "byte 6 is not UTF-8, counted from 0");
+        check_malformed("{'a':1}", "syntax error at line 1, column 2");
+        check_malformed("{\"a\":1}\n x", "syntax error at line 2, column 2");
+        check_malformed("{\n", "syntax error at line 2, column 1");
         for wrong in ["{", "{\"a\":01}", "NaN", "[1,]", "+1", ".5", "1.", "\"a\nb\"", "{}{}", "nul", "\"\\x\""] {
             assert!(matches!(Json::parse(wrong.as_bytes()), Err(Malformed::Syntax(_))), "{wrong}");
         }
@@ -388,7 +388,7 @@ mod tests {
 
     #[test]
     fn an_unpaired_surrogate_is_seen_wherever_it_is() {
-        let message = "a \\u escape is half a surrogate pair, in the value that starts at line 1, column";
+        let message = "half of a surrogate pair as a \\u escape in the value at line 1, column";
         check_malformed(r#"{"a":"\ud800"}"#, &format!("{message} 6"));
         check_malformed(r#"{"ignored":["\udc00"]}"#, &format!("{message} 13"));
         check_malformed(r#"{"\ud800x":1}"#, &format!("{message} 1"));
@@ -396,18 +396,15 @@ mod tests {
 
     #[test]
     fn a_duplicate_key_is_seen_at_any_depth_and_after_unescaping() {
-        check_malformed(r#"{"a":1,"a":1}"#, "the object that starts at line 1, column 1 has a key twice");
-        check_malformed(
-            "{\"x\":\n[{\"é\":1,\"\\u00e9\":2}]}",
-            "the object that starts at line 2, column 2 has a key twice",
-        );
+        check_malformed(r#"{"a":1,"a":1}"#, "duplicate key in the object at line 1, column 1");
+        check_malformed("{\"x\":\n[{\"é\":1,\"\\u00e9\":2}]}", "duplicate key in the object at line 2, column 2");
     }
 
     #[test]
     fn nesting_of_32_levels_is_read_and_33_is_not() {
         let nested = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
         check_compact(&nested(32), &nested(32));
-        check_malformed(nested(33), "it is nested deeper than 32 levels at line 1, column 33");
-        check_malformed(nested(32_000), "it is nested deeper than 32 levels at line 1, column 33");
+        check_malformed(nested(33), "nested more than 32 levels deep at line 1, column 33");
+        check_malformed(nested(32_000), "nested more than 32 levels deep at line 1, column 33");
     }
 }

@@ -51,13 +51,13 @@ pub(crate) fn unknown_key(key: &str, value: &Json<'_>, has_fields: bool) -> Viol
         Some(meant) => format!("Did you mean \"{meant}\"?"),
         None if is_idempotency_key(&violation.param) => {
             format!(
-                "Send the key as the header Idempotency-Key, or an answer of the form as \"fields.{}\".",
+                "Send it as the header Idempotency-Key. If it is an answer in the form, send it as \"fields.{}\".",
                 violation.param
             )
         }
         // What was cut or removed from the key is no name to send.
-        None if key.is_empty() || key != violation.param => "Send an answer of the form inside \"fields\".".to_owned(),
-        None => format!("Send an answer of the form inside \"fields\", as \"fields.{}\".", violation.param),
+        None if key.is_empty() || key != violation.param => "Send answers inside \"fields\".".to_owned(),
+        None => format!("Send answers inside \"fields\", as \"fields.{}\".", violation.param),
     };
     violation.with_detail(&detail)
 }
@@ -83,7 +83,7 @@ mod tests {
     #[track_caller]
     fn check(key: &str, value: &str, has_fields: bool, expected: &str) {
         let violation = unknown_key(key, &Json::parse(value.as_bytes()).unwrap(), has_fields);
-        assert_eq!(violation.message, format!("The body has no such key. {expected}"), "{key}");
+        assert_eq!(violation.message, format!("Unknown key. {expected}"), "{key}");
     }
 
     #[test]
@@ -107,15 +107,15 @@ mod tests {
     #[test]
     fn whatever_else_it_is_may_be_an_answer() {
         for key in ["email", "message", "consent", "x", "données"] {
-            check(key, "\"x\"", true, &format!("Send an answer of the form inside \"fields\", as \"fields.{key}\"."));
+            check(key, "\"x\"", true, &format!("Send answers inside \"fields\", as \"fields.{key}\"."));
         }
-        check("data", "\"x\"", false, "Send an answer of the form inside \"fields\", as \"fields.data\".");
-        check("data", "{}", true, "Send an answer of the form inside \"fields\", as \"fields.data\".");
+        check("data", "\"x\"", false, "Send answers inside \"fields\", as \"fields.data\".");
+        check("data", "{}", true, "Send answers inside \"fields\", as \"fields.data\".");
         check(
             "idempotencyKey",
             "\"x\"",
             true,
-            "Send the key as the header Idempotency-Key, or an answer of the form as \"fields.idempotencyKey\".",
+            "Send it as the header Idempotency-Key. If it is an answer in the form, send it as \"fields.idempotencyKey\".",
         );
     }
 

@@ -2,9 +2,7 @@
 
 use serde::Serialize;
 
-use crate::limits::{
-    MAX_FIELD_NAME_BYTES, MAX_FIELDS, MAX_FIELDS_BYTES, MAX_FORM_BYTES, MAX_LISTED_VIOLATIONS, MAX_PARAM_BYTES,
-};
+use crate::limits::{MAX_FIELD_NAME_BYTES, MAX_FORM_BYTES, MAX_LISTED_VIOLATIONS, MAX_PARAM_BYTES};
 use crate::redaction::redact_beginning;
 
 /// The contract's code for one thing that is wrong with a submission; all of them are a 422.
@@ -38,40 +36,38 @@ impl ViolationCode {
 
     fn message(self) -> String {
         match self {
-            Self::UnknownKey => "The body has no such key.".into(),
-            Self::FormRequired => "Say which form this is: \"form\" is missing.".into(),
-            Self::InvalidForm => {
-                format!(
-                    "\"form\" must be a string of 1 to {MAX_FORM_BYTES} of the characters a-z, 0-9, _ and -, \
-                     and not a key or secret."
-                )
+            Self::UnknownKey => "Unknown key.".into(),
+            Self::FormRequired => "\"form\" is required. Send the key of the form, such as \"contact-us\".".into(),
+            Self::InvalidForm => format!(
+                "\"form\" must be a string of 1 to {MAX_FORM_BYTES} of the characters a-z, 0-9, _ and -. It must not look like an \
+                 API key."
+            ),
+            Self::InvalidDept => {
+                "\"dept\" must be \"support\", \"payments\", \"hardship\" or \"complaints\". Omit it to reach \
+                                  the general inbox."
+                    .into()
             }
-            Self::InvalidDept => "\"dept\" must be one of \"support\", \"payments\", \"hardship\", \"complaints\"; \
-                                  leave it out to reach the general inbox."
-                .into(),
-            Self::FieldsRequired => "The form's answers are missing: send them as the object \"fields\".".into(),
-            Self::InvalidFields => "\"fields\" must be an object of the form's answers.".into(),
-            Self::TooManyFields => format!("\"fields\" may have at most {MAX_FIELDS} keys."),
-            Self::FieldsTooLarge => {
-                format!("\"fields\" may be at most {MAX_FIELDS_BYTES} bytes as compact UTF-8 JSON.")
-            }
+            Self::FieldsRequired => "\"fields\" is required. Send the form's answers as an object.".into(),
+            Self::InvalidFields => "\"fields\" must be an object with the form's answers.".into(),
+            Self::TooManyFields => "Too many fields:".into(),
+            Self::FieldsTooLarge => "The answers are too long:".into(),
             Self::InvalidFieldName => {
-                format!("A field's name must be 1 to {MAX_FIELD_NAME_BYTES} bytes of UTF-8 without control characters.")
+                format!("A field name must have 1 to {MAX_FIELD_NAME_BYTES} bytes in UTF-8 and no control characters.")
             }
             Self::InvalidFieldValue => {
-                "A field's value must be a string, a number or a boolean; leave the field out when it has none.".into()
+                "A field must be a string, a number or a boolean. Omit the field if it has no value.".into()
             }
-            Self::InvalidEmail => "This is no e-mail address that we can write to, such as name@example.com; \
-                                   leave the field out when there is none."
-                .into(),
+            Self::InvalidEmail => "Enter an email address in the format name@example.com, or omit the field.".into(),
             Self::ConsentRequired => {
-                "\"fields.consent\" must be exactly the string \"yes\": the sender agrees to be contacted.".into()
+                "Consent is required. Send \"fields.consent\": \"yes\" once the person has agreed to be \
+                                      contacted."
+                    .into()
             }
-            Self::FieldRequired => "This form needs an answer in this field.".into(),
-            Self::InvalidFieldChoice => "This is none of the answers that the form takes in this field.".into(),
-            Self::InvalidFieldFormat => "This does not look like what the form takes in this field.".into(),
-            Self::FieldTooLong => "This is longer than what the form takes in this field.".into(),
-            Self::UnknownField => "This form has no such field.".into(),
+            Self::FieldRequired => "This field is required.".into(),
+            Self::InvalidFieldChoice => String::new(),
+            Self::InvalidFieldFormat => "The format is invalid.".into(),
+            Self::FieldTooLong => "This answer is too long:".into(),
+            Self::UnknownField => "Unknown field.".into(),
         }
     }
 }
@@ -118,12 +114,17 @@ impl Violation {
 
     /// Appends `detail` to the message, unless it is empty.
     pub(crate) fn with_detail(mut self, detail: &str) -> Self {
-        if !detail.is_empty() {
+        if !self.message.is_empty() && !detail.is_empty() {
             self.message.push(' ');
-            self.message.push_str(detail);
         }
+        self.message.push_str(detail);
         self
     }
+}
+
+/// A count as people read it: `16,384`.
+pub(crate) fn grouped(count: usize) -> String {
+    if count < 1_000 { count.to_string() } else { format!("{},{:03}", grouped(count / 1_000), count % 1_000) }
 }
 
 impl Violations {

@@ -90,7 +90,7 @@ impl Problem {
             Self::UnreadableEvent => ErrorReply::new(
                 StatusCode::BAD_REQUEST,
                 "bad_request",
-                "The request could not be read. Compare it with the documentation's example.",
+                "The request could not be read. Compare it with the example in the documentation.",
             ),
             Self::MethodNotAllowed => ErrorReply {
                 headers: HeaderMap::from_iter([(header::ALLOW, route.allowed_methods())]),
@@ -98,37 +98,35 @@ impl Problem {
             },
             Self::PayloadTooLarge => {
                 let bytes = route.max_body_bytes;
-                let in_kib = if bytes < 1024 { String::new() } else { format!(" ({} KiB)", bytes / 1024) };
-                let message = format!("The body may be at most {bytes} bytes{in_kib}.");
+                let maximum = if bytes < 1024 { format!("{bytes} bytes") } else { format!("{} KiB", bytes / 1024) };
+                let message = format!("The body is too large. The maximum is {maximum}.");
                 ErrorReply::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", message)
             }
             Self::UnsupportedMediaType => ErrorReply::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported_media_type",
-                "Send the body as content-type: application/json, in UTF-8 and without a content-encoding.",
+                "Send JSON in UTF-8, with content-type: application/json and without a content-encoding.",
             ),
             Self::InvalidIdempotencyKey(why) => {
                 let message = match why {
                     InvalidIdempotencyKey::Malformed => {
-                        "Send one Idempotency-Key of 1 to 255 visible ASCII characters; a UUID is a good one.".into()
+                        "Send one Idempotency-Key of 1 to 255 visible ASCII characters, such as a UUID.".into()
                     }
                     InvalidIdempotencyKey::Placeholder(placeholder) => format!(
-                        "The Idempotency-Key is \"{placeholder}\", which a page sends when its variable holds no key. Every \
-                         visitor would share it. Send a new UUID for each filled-in form."
+                        "\"{placeholder}\" is not a valid Idempotency-Key. A page sends it when its variable is empty, so all visitors \
+                         would share it. Send a new UUID for each completed form."
                     ),
                 };
                 ErrorReply::new(StatusCode::BAD_REQUEST, "invalid_idempotency_key", message)
             }
-            Self::MalformedJson(why) => ErrorReply::new(
-                StatusCode::BAD_REQUEST,
-                "malformed_json",
-                format!("The body is not valid JSON: {why}."),
-            ),
+            Self::MalformedJson(why) => {
+                ErrorReply::new(StatusCode::BAD_REQUEST, "malformed_json", format!("Invalid JSON: {why}."))
+            }
             Self::Route(reply) => return Cow::Borrowed(reply),
             Self::RateLimited { seconds_to_reset } => ErrorReply::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 "rate_limited",
-                "Too many requests from your network. Retry after the seconds in retry-after.",
+                format!("Too many requests from your network. Try again in {}.", seconds(*seconds_to_reset)),
             )
             .of_kind(ErrorKind::RateLimit)
             .retry_after(*seconds_to_reset),
@@ -182,6 +180,10 @@ impl ErrorReply {
         let message = first.map_or_else(String::new, |first| first.message.clone());
         Self { violations, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message) }
     }
+}
+
+fn seconds(count: i64) -> String {
+    if count == 1 { "1 second".to_owned() } else { format!("{count} seconds") }
 }
 
 impl From<ErrorReply> for Problem {

@@ -141,7 +141,7 @@ async fn other_methods_are_refused_in_the_routes_words_and_a_preflight_lists_the
 async fn what_goes_wrong_is_worded_by_the_route() {
     let app = App::new();
     let responded = app.send(put("123456789"), async |call| Err(call.json_body().unwrap_err())).await;
-    responded.check_error(413, "payload_too_large", "The body may be at most 8 bytes.");
+    responded.check_error(413, "payload_too_large", "The body is too large. The maximum is 8 bytes.");
     let responded = app.send(put("{}"), async |_| panic!("Jordan Ellis")).await;
     responded.check_error(500, "internal_error", ROUTE.internal_error);
     let responded = app

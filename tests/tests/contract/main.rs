@@ -56,5 +56,14 @@ fn assert_body(name: &str, response: &Response) {
     insta::assert_json_snapshot!(name, response.json(), {
         ".id" => "[id]",
         ".meta.request_id" => "[request id]",
+        ".error.message" => insta::dynamic_redaction(|message, _| without_time_to_reset(message.as_str().unwrap()).into()),
     });
+}
+
+/// The message of a 429 without its seconds.
+fn without_time_to_reset(message: &str) -> String {
+    match message.split_once("from your network. Try again in ") {
+        Some((cause, _)) => format!("{cause}from your network. Try again in [time]."),
+        None => message.to_owned(),
+    }
 }
