@@ -29,7 +29,7 @@ class DeploymentId(unittest.TestCase):
                 self.assert_one_problem(changed, "run `make deployment-id`")
 
     def test_a_change_of_a_shared_header_or_message_is_caught(self):
-        for old, new in {"'no-store'": "'no-cache'", "at most 64 KiB": "at most 65 KiB", "!GetAtt Api.Root": "!Ref Api.Root"}.items():
+        for old, new in {"'no-store'": "'no-cache'", "maximum is 64 KiB": "maximum is 65 KiB", "!GetAtt Api.Root": "!Ref Api.Root"}.items():
             with self.subTest(old):
                 self.assertIn(old, RIGHT)
                 self.assert_one_problem(RIGHT.replace(old, new), "run `make deployment-id`")
