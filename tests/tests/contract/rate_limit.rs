@@ -16,6 +16,8 @@ fn check_limited(response: &Response) {
     let retry_after = response.header("retry-after").and_then(|seconds| seconds.parse().ok());
     assert_eq!(retry_after, Some(response.seconds_to_reset()), "{response}");
     assert!((1..=60).contains(&response.seconds_to_reset()), "{response}");
+    let says_when = format!("Try again in {} second", response.seconds_to_reset());
+    assert!(response.text("/error/message").is_some_and(|message| message.contains(&says_when)), "{response}");
     assert_eq!(response.requests_left(), 0, "{response}");
     assert_eq!(response.header("ratelimit-policy"), Some(r#""public";q=60;w=60"#), "{response}");
 }
