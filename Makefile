@@ -1,10 +1,16 @@
 # Everything that one does here. `make help` lists it. Tools are installed under .local/, nothing elsewhere.
 
+# What running needs. Each of the other environments is installed when a target first needs it.
 VENV   := .local/venv
 PYTHON := $(VENV)/bin/python
 STACK  := $(PYTHON) infra/local/stack.py
 
-# Apart from the other tools, for it asks for older versions of what they share.
+# For `make build` and `make watch`: zig alone is 400 MB.
+CARGO_LAMBDA      := .local/cargo-lambda
+WITH_CARGO_LAMBDA := PATH="$(CURDIR)/$(CARGO_LAMBDA)/bin:$$PATH"
+
+# For `make check`. checkov is separate because it needs older versions of the same packages.
+CHECK     := .local/check
 CHECKOV   := .local/checkov
 TEMPLATES := $(wildcard infra/*.yaml)
 
@@ -16,6 +22,8 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 
 SAM := .local/sam
 
+ENVIRONMENTS := $(addsuffix /ready,$(VENV) $(CARGO_LAMBDA) $(CHECK) $(CHECKOV) $(SAM))
+
 # Each built by itself, so that none of them gets the features that another needs.
 BENCH  := .local/bench
 DRIVER := cargo run --quiet --locked --profile driver --package bench --
@@ -23,7 +31,7 @@ FLOORS := $(addsuffix -floor,$(notdir $(wildcard bench/floors/*)))
 
 CARGO_DENY    := .local/cargo/cargo-deny@0.20.2
 CARGO_MACHETE := .local/cargo/cargo-machete@0.9.2
-WITH_TOOLS    := PATH="$(CURDIR)/$(VENV)/bin:$(CURDIR)/.local/cargo/bin:$$PATH"
+WITH_CARGO    := PATH="$(CURDIR)/.local/cargo/bin:$$PATH"
 
 BANK_HOLIDAYS := https://www.gov.uk/bank-holidays.json
 
@@ -35,10 +43,10 @@ BANK_HOLIDAYS := https://www.gov.uk/bank-holidays.json
 help: ## list the targets (the default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-dev: $(VENV)/ready binaries ## the whole API on a local AWS, in the foreground; Ctrl-C stops it
+dev: $(VENV)/ready binaries ## the whole API on a local AWS, with a first enquiry; follows the logs, Ctrl-C stops it
 	@$(STACK) dev
 
-up: $(VENV)/ready binaries ## the same in the background; PORT and RATE_LIMIT may be set
+up: $(VENV)/ready binaries ## the same in the background; you can set PORT, RATE_LIMIT and ENVIRONMENT (sandbox or live)
 	@$(STACK) up
 
 down: $(VENV)/ready ## stop what `make up` started
@@ -50,28 +58,28 @@ logs: $(VENV)/ready ## follow the logs of what `make up` started
 mailbox: $(VENV)/ready ## print the mails that the local AWS has taken
 	@$(STACK) mailbox
 
-watch: cargo $(VENV)/ready ## the function on port 9000, rebuilt at every save, with the local AWS behind it
+watch: cargo $(VENV)/ready $(CARGO_LAMBDA)/ready ## the function on port 9000, rebuilt at every save, with the local AWS behind it
 	cargo build --locked $(FUNCTIONS)
-	@$(WITH_TOOLS) $(STACK) --binaries target/debug watch
+	@$(WITH_CARGO_LAMBDA) $(STACK) --binaries target/debug watch
 
 test: $(VENV)/ready binaries ## all tests; those end to end and the upgrade run on a local AWS of their own
 	cargo test --locked --workspace --exclude end-to-end --all-targets
 	STACK_DIR=.local/test RUST_TEST_THREADS=8 $(STACK) run cargo test --locked --package end-to-end --tests
 	$(PYTHON) infra/local/test_upgrade.py
 
-check: cargo $(VENV)/ready $(CHECKOV)/ready $(CARGO_DENY) $(CARGO_MACHETE) ## formatting, lints, documentation, dependencies, templates
+check: cargo $(CHECK)/ready $(CHECKOV)/ready $(CARGO_DENY) $(CARGO_MACHETE) ## formatting, lints, documentation, dependencies, templates
 	cargo fmt --check
-	$(PYTHON) infra/deployment_id.py
-	$(PYTHON) -m unittest discover --start-directory infra
-	$(VENV)/bin/cfn-lint --append-rules cfn_lint_serverless.rules -- $(TEMPLATES)
+	$(CHECK)/bin/python infra/deployment_id.py
+	$(CHECK)/bin/python -m unittest discover --start-directory infra
+	$(CHECK)/bin/cfn-lint --append-rules cfn_lint_serverless.rules -- $(TEMPLATES)
 	$(CHECKOV)/bin/checkov --quiet --compact --skip-download --framework cloudformation $(addprefix --file ,$(TEMPLATES))
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
-	$(WITH_TOOLS) cargo machete
-	$(WITH_TOOLS) cargo deny check bans licenses sources
+	$(WITH_CARGO) cargo machete
+	$(WITH_CARGO) cargo deny check bans licenses sources
 
-build: cargo arm64 $(VENV)/ready ## the functions' zips for AWS (arm64), under target/lambda/
-	$(WITH_TOOLS) cargo lambda build --release --arm64 --output-format zip $(FUNCTIONS)
+build: cargo arm64 $(CARGO_LAMBDA)/ready ## the functions' zips for AWS (arm64), under target/lambda/
+	$(WITH_CARGO_LAMBDA) cargo lambda build --release --arm64 --output-format zip $(FUNCTIONS)
 
 # The settings first: what is to be asked is asked, and what stops a deploy anyhow is said, before anything takes long.
 deploy: settings $(SAM)/ready build ## to AWS: make deploy ENVIRONMENT=sandbox, or live; asks, checks, deploys, tests
@@ -139,27 +147,21 @@ arm64:
 		echo "Rust cannot build for arm64 yet. Install the target: rustup target add aarch64-unknown-linux-gnu"; exit 1; }
 
 $(VENV)/ready: infra/local/requirements.txt
+$(CARGO_LAMBDA)/ready: infra/requirements-cargo-lambda.txt
+$(CHECK)/ready: infra/requirements-check.txt
+$(CHECKOV)/ready: infra/requirements-checkov.txt
+$(SAM)/ready: infra/requirements-sam.txt
+
+$(ENVIRONMENTS):
 	@command -v python3 >/dev/null || { \
 		echo "python3 is missing. Install Python 3.11 or newer (Debian, Ubuntu: apt-get install python3 python3-venv)"; exit 1; }
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "$$(python3 --version) is too old. Install Python 3.11 or newer and have it first in PATH as python3"; exit 1; }
 	@python3 -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo "Python's venv module is missing. Install it (Debian, Ubuntu: apt-get install python3-venv)"; exit 1; }
-	@echo "Installing the Python tools into $(VENV), once"
-	@python3 -m venv --clear $(VENV)
-	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -r infra/local/requirements.txt
-	@touch $@
-
-$(SAM)/ready: infra/requirements-sam.txt | $(VENV)/ready
-	@echo "Installing SAM into $(SAM), once"
-	@python3 -m venv --clear $(SAM)
-	@$(SAM)/bin/pip install --quiet --disable-pip-version-check -r infra/requirements-sam.txt
-	@touch $@
-
-$(CHECKOV)/ready: infra/requirements-checkov.txt | $(VENV)/ready
-	@echo "Installing checkov into $(CHECKOV), once"
-	@python3 -m venv --clear $(CHECKOV)
-	@$(CHECKOV)/bin/pip install --quiet --disable-pip-version-check -r infra/requirements-checkov.txt
+	@echo "Installing $< into $(@D), once"
+	@python3 -m venv --clear $(@D)
+	@$(@D)/bin/pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
 # Files named like the package with its version: another version is another file.
