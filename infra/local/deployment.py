@@ -34,28 +34,32 @@ def binaries(folder: Path) -> dict[str, Path]:
     return found
 
 
-def fingerprint(functions: dict[str, Path], parameters: dict[str, str], port: int | None) -> str:
-    """Says whether a running stack is what a new one would be."""
-    digest = hashlib.sha256(repr((sorted(parameters.items()), port)).encode())
-    sources = [TEMPLATE, *sorted(Path(__file__).parent.glob("*.py")), Path(__file__).parent / "requirements.txt"]
-    for path in [*sources, *functions.values()]:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+def emulator_fingerprint() -> str:
+    """Changes with what needs a new emulator."""
+    return _digest([Path(__file__).with_name("emulator.py"), Path(__file__).with_name("requirements.txt")])
+
+
+def fingerprint(functions: dict[str, Path], parameters: dict[str, str]) -> str:
+    """Changes with what needs a new deployment to the same emulator."""
+    return _digest([TEMPLATE, Path(__file__), *functions.values()], repr(sorted(parameters.items())))
 
 
 def prepare(emulator: Emulator, functions: dict[str, Path]) -> None:
-    """Put the functions where `deploy` will find them, once for each emulator."""
+    """Put the functions where `deploy` will find them. Needed again only when they have changed."""
     # A template names the functions' arm64 zips relative to itself. A copy of the two folders, with zips for this machine in
     # their place, leaves it as it is.
+    if not _tree(emulator).exists():
+        _aws(emulator, f"s3 mb s3://{BUCKET}")
     for name, binary in functions.items():
         _zip(binary, _tree(emulator) / "target" / "lambda" / name / "bootstrap.zip")
-    _aws(emulator, f"s3 mb s3://{BUCKET}")
 
 
-def deploy(emulator: Emulator, parameters: dict[str, str], template: Path = TEMPLATE) -> dict[str, str]:
-    """Package and deploy, and answer the stack's outputs. A stack that is there is updated.
+def deploy(
+    emulator: Emulator, parameters: dict[str, str], template: Path = TEMPLATE, api_id: str | None = None
+) -> dict[str, str]:
+    """Package and deploy, and return the stack's outputs. A stack that is there is updated.
 
-    The CLI passes on only those parameters that the template declares.
+    The CLI passes on only those parameters that the template declares. Without an `api_id`, each new stack gets another one.
     """
     tree = _tree(emulator)
     copy = tree / "infra" / "template.yaml"
@@ -69,6 +73,8 @@ def deploy(emulator: Emulator, parameters: dict[str, str], template: Path = TEMP
         emulator,
         f"cloudformation deploy --s3-bucket {BUCKET} --stack-name {STACK_NAME} --no-fail-on-empty-changeset"
         " --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND"
+        # ministack reads the API's id from this tag, which the resources inherit from the stack.
+        + (f" --tags ms-custom-id={api_id}" if api_id else "")
         + (f" --parameter-overrides{overrides}" if overrides else ""),
         template_file=packaged,
     )
@@ -80,7 +86,7 @@ def deploy(emulator: Emulator, parameters: dict[str, str], template: Path = TEMP
 def stack_env(emulator: Emulator, outputs: dict[str, str]) -> dict[str, str]:
     """The stack as environment variables: where it is, how to reach it, and its outputs (EnquiriesTable is
     ENQUIRIES_TABLE)."""
-    api, stage = re.match(r"https://(\w+)\.execute-api\.[^/]+/(\w+)$", outputs.pop("ApiUrl")).groups()
+    api, stage = re.match(r"https://([\w-]+)\.execute-api\.[^/]+/(\w+)$", outputs.pop("ApiUrl")).groups()
     return {
         "API_URL": f"{emulator.url}/_aws/execute-api/{api}/{stage}",
         "AWS_ENDPOINT_URL": emulator.url,
@@ -127,12 +133,19 @@ def client(emulator: Emulator, service: str):
     )
 
 
+def _digest(files: list[Path], text: str = "") -> str:
+    digest = hashlib.sha256(text.encode())
+    for path in files:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
 def _tree(emulator: Emulator) -> Path:
     return emulator.home / "package"
 
 
 def _zip(binary: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
     entry = zipfile.ZipInfo("bootstrap")
     entry.external_attr = 0o755 << 16
     entry.compress_type = zipfile.ZIP_DEFLATED

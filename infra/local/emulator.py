@@ -8,8 +8,11 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +38,12 @@ BUDGETS = {
     "HANDLER_DEADLINE_MS": "9000",
     "WARM_UP_TIMEOUT_MS": "5000",
 }
+
+# The ports of developers' stacks, in this order: the first, so that the URLs stay the same between runs; the others for what
+# runs beside it. LocalStack's 4566 is not among them.
+USUAL_PORTS = range(4610, 4710)
+# For a stack whose port nobody types: one that the system chooses.
+ANY_PORT = (0,)
 
 START_SECONDS = 30
 STOP_SECONDS = 5
@@ -70,17 +79,17 @@ class Emulator:
             return Emulator(home, **json.loads(_record(home).read_text()))
 
     @staticmethod
-    def start(home: Path, port: int | None, fingerprint: str, log: Path) -> "Emulator":
-        """Start afresh: what an earlier one stored is gone."""
-        if port is not None and in_use(port):
-            raise Trouble(
-                f"Port {port} is in use. Stop what listens there, choose another (PORT={port + 1} make up), "
-                "or leave PORT unset for a free one."
-            )
+    def start(home: Path, ports: Iterable[int], fingerprint: str, log: Path) -> "Emulator":
+        """Start with nothing stored, on the first of these ports that is free."""
+        # One after the other: the port is chosen before ministack listens on it.
+        with _one_start_at_a_time():
+            return Emulator._start(home, _first_free(ports), fingerprint, log)
+
+    @staticmethod
+    def _start(home: Path, port: int, fingerprint: str, log: Path) -> "Emulator":
         shutil.rmtree(home, ignore_errors=True)
         for folder in ("home", "tmp"):
             (home / folder).mkdir(parents=True)
-        port = port or _free_port()
         with _lock(home).open("w") as lock, log.open("w") as output:
             # The process inherits the lock and holds it for as long as it lives. A process number alone would not do: it
             # may since have gone to another process, which we would then stop.
@@ -175,10 +184,23 @@ def in_use(port: int) -> bool:
     return False
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def _first_free(ports: Iterable[int]) -> int:
+    for port in ports:
+        if port == 0:
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                return probe.getsockname()[1]
+        if not in_use(port):
+            return port
+    raise Trouble("The ports for the local AWS are all in use. Choose a free one, such as PORT=5000.")
+
+
+@contextmanager
+def _one_start_at_a_time() -> Iterator[None]:
+    """Hold a lock that all checkouts of this user share."""
+    with (Path(tempfile.gettempdir()) / f"credicorp-local-aws-{os.getuid()}.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _tail(log: Path) -> str:

@@ -1,15 +1,15 @@
-"""The local stack: the whole ring on a local AWS, deployed from the template that production uses.
+"""The local stack: the whole API on a local AWS, deployed from the template that production uses.
 
-  up       start it in the background and print where it is; one that is already up, with the same build, is kept
+  up       start it in the background and print where it is; what already runs is kept, or updated
   down     stop it
-  dev      start it, follow its logs, stop it at Ctrl-C
+  dev      start it, post one enquiry and show its mail, follow the logs, stop it at Ctrl-C
   logs     follow the logs of one that is up
   mailbox  print the mails that one that is up has sent
   watch    run `cargo lambda watch` with the stack behind it
   run      start a stack, run a command with its addresses in the environment, stop it
 
 Everything lives in one folder (STACK_DIR, by default .local), so any number of stacks can be up at once. PORT fixes the
-port, which is otherwise a free one; RATE_LIMIT sets the requests that a client may make in a minute.
+port, RATE_LIMIT sets the requests that a client may make in a minute, and ENVIRONMENT is sandbox (the default) or live.
 """
 
 import argparse
@@ -18,24 +18,32 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import time
+import urllib.error
 import urllib.request
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from email.message import Message
+from http import HTTPStatus
 from pathlib import Path
 
 import deployment
 import logs
-from emulator import BUDGETS, Emulator, Trouble, in_use
+from emulator import ANY_PORT, BUDGETS, USUAL_PORTS, Emulator, Trouble, in_use
 
 sys.path.append(str(deployment.ROOT / "infra"))
 import commit
+import templates
 
 FOLDER = Path(os.environ.get("STACK_DIR", deployment.ROOT / ".local")).resolve()
 HOME = FOLDER / "stack"
 ENV_FILE = FOLDER / "stack.env"
+DEPLOYED_FILE = HOME / "deployed.json"
 EMULATOR_LOG = FOLDER / "ministack.log"
 FUNCTIONS_LOG = FOLDER / "functions.log"
 
-# What the template does not know by itself. Five addresses, so that a mail in the wrong inbox shows.
+# What the template has no default for. Each inbox has its own address, so that a mail in the wrong inbox shows.
 MAIL = {
     "MailSender": "enquiries@credicorp.test",
     "InboxGeneral": "general@inbox.credicorp.test",
@@ -46,45 +54,172 @@ MAIL = {
     "InboxOnCall": "on-call@inbox.credicorp.test",
 }
 
+ENVIRONMENTS = ("sandbox", "live")
+# The id of the API, which is part of its URL: a fixed one, so that the URL is the same after each start.
+API_ID = "credicorp"
+
 WATCH_PORT = 9000
-EXAMPLE = """curl -i {url}/public/v1/enquiries -H 'content-type: application/json' \\
-  -d '{{"form":"contact","dept":"support","fields":{{"email":"ada@example.com","message":"Hello","consent":"yes"}}}}'"""
+MAIL_SECONDS = 20
+# Time to press Ctrl-C before stored data is deleted.
+SECOND_THOUGHTS_SECONDS = 10
+
+SAMPLE = {
+    "form": "contact-us",
+    "dept": "support",
+    "fields": {"name": "Jordan Ellis", "email": "jordan@example.com", "message": "Please call me.", "consent": "yes"},
+}
+SAMPLE_JSON = json.dumps(SAMPLE, separators=(",", ":"))
 
 
-def up(folder: Path, port: str | None, rate_limit: str | None) -> bool:
-    """Bring the stack up; false when it already was."""
+@dataclass(frozen=True)
+class Settings:
+    """What a developer can set for a stack. None is the default."""
+
+    port: int | None = None
+    rate_limit: str | None = None
+    environment: str | None = None
+
+    @staticmethod
+    def from_variables(variables: dict[str, str]) -> "Settings":
+        port = variables.get("PORT") or None
+        if port and not (port.isdecimal() and 0 < int(port) < 65536):
+            raise Trouble(f"PORT must be a number from 1 to 65535, not {port}.")
+        environment = variables.get("ENVIRONMENT") or None
+        if environment and environment not in ENVIRONMENTS:
+            raise Trouble(f"ENVIRONMENT must be {' or '.join(ENVIRONMENTS)}, not {environment}.")
+        rate_limit = variables.get("RATE_LIMIT") or None
+        if rate_limit and not (rate_limit.isdecimal() and int(rate_limit) > 0):
+            raise Trouble(f"RATE_LIMIT must be a number from 1, not {rate_limit}.")
+        return Settings(int(port) if port else None, rate_limit, environment)
+
+    def parameters(self) -> dict[str, str]:
+        """The template's parameters."""
+        chosen = {"RateLimit": self.rate_limit, "Environment": self.environment}
+        # The defaults are named as well: an update that does not name a parameter keeps its last value.
+        known = templates.load(deployment.TEMPLATE.read_text())["Parameters"]
+        return {**MAIL, **{name: value or str(known[name]["Default"]) for name, value in chosen.items()}}
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What runs on the local AWS."""
+
+    fingerprint: str
+    environment: str
+
+    @staticmethod
+    def read() -> "Deployed | None":
+        """What was deployed last; None if a start did not get that far."""
+        try:
+            return Deployed(**json.loads(DEPLOYED_FILE.read_text()))
+        except FileNotFoundError:
+            return None
+
+
+def up(folder: Path, settings: Settings, ports: Iterable[int] = USUAL_PORTS) -> bool:
+    """Bring the stack up, on the first of these ports that is free, or on the port of the settings.
+
+    Return whether the local AWS was started. One that runs is kept and updated, if that is possible.
+    """
     functions = deployment.binaries(folder)
-    parameters = {**MAIL, **({"RateLimit": rate_limit} if rate_limit else {})}
-    if port and not port.isdecimal():
-        raise Trouble(f"PORT must be a number, not {port}.")
-    fixed_port = int(port) if port else None
-    fingerprint = deployment.fingerprint(functions, parameters, fixed_port)
+    parameters = settings.parameters()
+    wanted = Deployed(deployment.fingerprint(functions, parameters), parameters["Environment"])
 
-    running = Emulator.running(HOME)
-    if running and running.fingerprint == fingerprint and ENV_FILE.exists():
-        say("already up, with this build")
-        return False
-    if running:
-        say("up with another build or other settings: starting afresh, what was stored goes")
+    running, deployed = Emulator.running(HOME), Deployed.read()
+    if running and deployed and ENV_FILE.exists():
+        obstacle = why_not_updated(running, deployed, wanted, settings.port)
+        if not obstacle:
+            if deployed == wanted:
+                say("already up, with this build and these settings")
+            else:
+                update(running, functions, parameters, wanted)
+            return False
+        port_must_be_free(settings.port, running)
+        warn_of_loss(running, obstacle, deployed)
+    else:
+        port_must_be_free(settings.port, running)
     down()
 
     FOLDER.mkdir(parents=True, exist_ok=True)
     step = Steps()
     try:
-        emulator = Emulator.start(HOME, fixed_port, fingerprint, EMULATOR_LOG)
+        ports = [settings.port] if settings.port else ports
+        emulator = Emulator.start(HOME, ports, deployment.emulator_fingerprint(), EMULATOR_LOG)
+        if ports == USUAL_PORTS and emulator.port != USUAL_PORTS[0]:
+            say(f"port {USUAL_PORTS[0]} is in use, so this stack is on port {emulator.port}")
         step.done("started the local AWS")
-        deployment.prepare(emulator, functions)
-        # Not in the fingerprint: the same build under the next commit is no reason to lose what is stored.
-        outputs = deployment.deploy(emulator, {**parameters, "Version": commit.version()})
-        env = deployment.stack_env(emulator, outputs)
-        step.done("deployed infra/template.yaml")
-        deployment.wait_until_it_answers(env["API_URL"])
-        step.done("the endpoint answers")
+        bring_about(emulator, functions, parameters, wanted, step)
     except BaseException:
         down()
         raise
-    ENV_FILE.write_text("".join(f"{name}={value}\n" for name, value in env.items()))
     return True
+
+
+def why_not_updated(running: Emulator, deployed: Deployed, wanted: Deployed, port: int | None) -> str | None:
+    """Why what runs has to be replaced by a new start; None if an update will do."""
+    if port and port != running.port:
+        return f"You want port {port}, and the local AWS runs on port {running.port}."
+    if deployed.environment != wanted.environment:
+        return f"You want the environment {wanted.environment}, and {deployed.environment} runs."
+    if running.fingerprint != deployment.emulator_fingerprint():
+        return "The local AWS itself has changed since it was started."
+    return None
+
+
+def port_must_be_free(port: int | None, running: Emulator | None) -> None:
+    """Refuse a port that something else uses, before anything is stopped."""
+    if port and in_use(port) and not (running and running.port == port):
+        raise Trouble(f"Port {port} is in use. Stop what listens there, choose another port, or leave PORT unset.")
+
+
+def warn_of_loss(running: Emulator, obstacle: str, deployed: Deployed) -> None:
+    """Say what a new start deletes, and how to keep it. In a terminal, there is time to do so."""
+    enquiries = stored_enquiries(running)
+    say(f"{obstacle} So it must start again.")
+    if not enquiries:
+        say("no enquiries are stored, so nothing is lost")
+        return
+    print(
+        f"  This deletes everything that is stored: {enquiries} {'enquiry' if enquiries == 1 else 'enquiries'}, and the mails.\n"
+        f"  To keep it, use the old settings: PORT={running.port} ENVIRONMENT={deployed.environment}.\n"
+        "  Or start a second stack beside it, with a folder of its own: STACK_DIR=.local/second make up",
+        file=sys.stderr,
+        flush=True,
+    )
+    if sys.stdin.isatty():
+        say(f"starting again in {SECOND_THOUGHTS_SECONDS} seconds; Ctrl-C keeps what is stored")
+        time.sleep(SECOND_THOUGHTS_SECONDS)
+
+
+def stored_enquiries(emulator: Emulator) -> int:
+    pages = deployment.client(emulator, "dynamodb").get_paginator("scan")
+    return sum(page["Count"] for page in pages.paginate(TableName=stack_env()["ENQUIRIES_TABLE"], Select="COUNT"))
+
+
+def update(emulator: Emulator, functions: dict[str, Path], parameters: dict[str, str], wanted: Deployed) -> None:
+    """Update what runs, as a deployment to AWS would. It keeps its port and its data."""
+    say("up with another build or other settings: updating it, what is stored stays")
+    try:
+        bring_about(emulator, functions, parameters, wanted, Steps())
+    except Trouble as trouble:
+        raise Trouble(
+            f"{trouble}\nThe update failed. What is stored is still there. To start again without it: make down, then make up"
+        ) from None
+
+
+def bring_about(
+    emulator: Emulator, functions: dict[str, Path], parameters: dict[str, str], wanted: Deployed, step: "Steps"
+) -> None:
+    """Deploy, wait for the endpoint, and write down where it is."""
+    deployment.prepare(emulator, functions)
+    # The version is not part of the fingerprint: the same build under the next commit needs no update.
+    outputs = deployment.deploy(emulator, {**parameters, "Version": commit.version()}, api_id=API_ID)
+    env = deployment.stack_env(emulator, outputs)
+    step.done("deployed infra/template.yaml")
+    deployment.wait_until_it_answers(env["API_URL"])
+    step.done("the endpoint answers")
+    DEPLOYED_FILE.write_text(json.dumps(asdict(wanted)))
+    ENV_FILE.write_text("".join(f"{name}={value}\n" for name, value in env.items()))
 
 
 def down() -> None:
@@ -105,27 +240,102 @@ def down() -> None:
 
 
 def dev() -> None:
-    """Follow the logs, under a few lines that say what to try."""
+    """Show what becomes of one enquiry, say how to post another, and follow the logs."""
     env = stack_env()
-    print(
-        f"\nAPI      {env['API_URL']}\nMailbox  {env['MAILBOX_URL']}\n\nTry it:\n\n{EXAMPLE.format(url=env['API_URL'])}\n"
-        "\nread the mail that it becomes:\n\nmake mailbox\n"
-        f"\nand see what was stored:\n\n(set -a; . {ENV_FILE}; {Path(sys.executable).parent}/aws dynamodb scan"
-        ' --table-name "$ENQUIRIES_TABLE")\n\nThe log follows. Ctrl-C stops.\n',
-        flush=True,
-    )
+    print(f"\nAPI      {env['API_URL']}\nMailbox  {env['MAILBOX_URL']}\n", flush=True)
     try:
+        show_an_enquiry(env)
+        folder = f"STACK_DIR={shown(FOLDER)} " if "STACK_DIR" in os.environ else ""
+        print(
+            f"Post another:\n\n{example(env['API_URL'])}\n\n"
+            f"To see all mails: {folder}make mailbox\n"
+            f"To see all records: (set -a; . {shown(ENV_FILE)}; {shown(Path(sys.executable).parent)}/aws dynamodb scan"
+            ' --table-name "$ENQUIRIES_TABLE")\n\nThe logs follow. Ctrl-C stops.\n',
+            flush=True,
+        )
         logs.follow(the_emulator(), EMULATOR_LOG)
     except KeyboardInterrupt:
         print(flush=True)
 
 
+def show_an_enquiry(env: dict[str, str]) -> None:
+    """Post one, and print the response, the record and the mail."""
+    status, headers, body = post(env["API_URL"], SAMPLE_JSON)
+    print(f"An enquiry was posted. The response:\n\n  {status} {HTTPStatus(status).phrase}", flush=True)
+    for name in ("x-credicorp-request-id", "ratelimit", "retry-after"):
+        if name in headers:
+            print(f"  {name}: {headers[name]}")
+    print(f"\n  {body.strip()}\n", flush=True)
+    if status != HTTPStatus.CREATED:
+        print("It was not accepted, so there is no record and no mail.\n", flush=True)
+        return
+
+    enquiry_id = json.loads(body)["id"]
+    posted = time.monotonic()
+    record, mail = read_record(env, enquiry_id), None
+    while time.monotonic() < posted + MAIL_SECONDS:
+        mail = next((mail for mail in mails(env) if enquiry_id in mail["Subject"]), None)
+        record = read_record(env, enquiry_id)
+        if mail and record.get("mail_state") == "sent":
+            break
+        time.sleep(0.2)
+
+    print("The stored record:\n")
+    for name in ("id", "created_at", "form", "dept", "fields", "mail_state"):
+        print(f"  {name:<10}  {record.get(name, '')}")
+    if not mail:
+        print(f"\nNo mail came within {MAIL_SECONDS} seconds. The logs below may say why.\n", flush=True)
+        return
+    print(f"\nThe mail, {time.monotonic() - posted:.1f} seconds after the response:\n")
+    print(textwrap.indent(mail_text(mail).rstrip(), "  ") + "\n", flush=True)
+
+
+def post(api_url: str, body: str) -> tuple[int, Message, str]:
+    """Post an enquiry. Return the response's status, headers and body, whatever the status is."""
+    request = urllib.request.Request(
+        api_url + deployment.ENDPOINT_PATH, body.encode(), {"content-type": "application/json"}, method="POST"
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=deployment.ANSWER_SECONDS) as response:
+            return response.status, response.headers, response.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers, error.read().decode(errors="replace")
+
+
+def read_record(env: dict[str, str], enquiry_id: str) -> dict[str, str]:
+    """The text attributes of an enquiry's record."""
+    item = deployment.client(the_emulator(), "dynamodb").get_item(
+        TableName=env["ENQUIRIES_TABLE"], Key={"id": {"S": enquiry_id}}, ConsistentRead=True
+    )
+    return {name: value["S"] for name, value in item.get("Item", {}).items() if "S" in value}
+
+
 def mailbox() -> None:
     """Print the mails, oldest first."""
-    with urllib.request.urlopen(f"{the_emulator().url}{deployment.MAILBOX_PATH}") as answer:
-        accounts = json.load(answer)["messages"]
-    for mail in (mail for mails in accounts.values() for mail in mails):
-        print(f"From: {mail['Source']}\nTo: {', '.join(mail['To'])}\nSubject: {mail['Subject']}\n\n{mail['BodyText']}\n{'-' * 72}")
+    the_emulator()
+    for mail in mails(stack_env()):
+        print(f"{mail_text(mail)}\n{'-' * 72}")
+
+
+def mails(env: dict[str, str]) -> list[dict]:
+    """The mails that the local AWS has taken, oldest first."""
+    with urllib.request.urlopen(env["MAILBOX_URL"]) as response:
+        accounts = json.load(response)["messages"]
+    return [mail for sent in accounts.values() for mail in sent]
+
+
+def mail_text(mail: dict) -> str:
+    return f"From: {mail['Source']}\nTo: {', '.join(mail['To'])}\nSubject: {mail['Subject']}\n\n{mail['BodyText']}"
+
+
+def example(url: str) -> str:
+    """The curl command that posts the sample."""
+    return f"curl -i {url}{deployment.ENDPOINT_PATH} -H 'content-type: application/json' \\\n  -d '{SAMPLE_JSON}'"
+
+
+def shown(path: Path) -> str:
+    """A path as short as it works from the repository's root."""
+    return str(path.relative_to(deployment.ROOT) if path.is_relative_to(deployment.ROOT) else path)
 
 
 def watch() -> int:
@@ -138,7 +348,7 @@ def watch() -> int:
     configuration = deployed["Environment"]["Variables"]
     del configuration["SSL_CERT_FILE"]  # a file of Amazon Linux, which cargo would look for here
     aws = {key: value for key, value in emulator.client_env().items() if key.startswith("AWS_")}
-    print(f"\nTry it:\n\n{EXAMPLE.format(url=f'http://localhost:{WATCH_PORT}')}\n", flush=True)
+    print(f"\nTry it:\n\n{example(f'http://localhost:{WATCH_PORT}')}\n", flush=True)
     # Its own CORS answers would hide ours.
     command = f"cargo lambda watch --invoke-address 127.0.0.1 --invoke-port {WATCH_PORT} --disable-cors"
     return call(command.split(), {**configuration, **BUDGETS, **aws})
@@ -209,11 +419,11 @@ def main() -> int:
     if arguments.command == "run":
         # Tests expect empty tables and the template's own settings, whatever the developer's are.
         down()
-        started = up(arguments.binaries, port=None, rate_limit=None)
+        started = up(arguments.binaries, Settings(), ANY_PORT)
     elif arguments.command == "watch" and Emulator.running(HOME):
         started = False
     else:
-        started = up(arguments.binaries, os.environ.get("PORT"), os.environ.get("RATE_LIMIT"))
+        started = up(arguments.binaries, Settings.from_variables(dict(os.environ)))
 
     if arguments.command == "up":
         env = stack_env()

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import deployment
 import logs
-from emulator import Emulator, Trouble
+from emulator import ANY_PORT, Emulator, Trouble
 from stack import MAIL
 
 sys.path.append(str(deployment.ROOT / "infra"))
@@ -281,7 +281,7 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     stop()
     try:
-        Upgrade.emulator = Emulator.start(HOME, None, "", FOLDER / "ministack.log")
+        Upgrade.emulator = Emulator.start(HOME, ANY_PORT, "", FOLDER / "ministack.log")
         unittest.main(argv=sys.argv[:1])
     finally:
         # A second Ctrl-C must not leave half of it running.
