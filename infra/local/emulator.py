@@ -83,7 +83,7 @@ class Emulator:
         """Start with nothing stored, on the first of these ports that is free."""
         # One after the other: the port is chosen before ministack listens on it.
         with _one_start_at_a_time():
-            return Emulator._start(home, _first_free(ports), fingerprint, log)
+            return Emulator._start(home, first_free(ports), fingerprint, log)
 
     @staticmethod
     def _start(home: Path, port: int, fingerprint: str, log: Path) -> "Emulator":
@@ -184,7 +184,7 @@ def in_use(port: int) -> bool:
     return False
 
 
-def _first_free(ports: Iterable[int]) -> int:
+def first_free(ports: Iterable[int]) -> int:
     for port in ports:
         if port == 0:
             with socket.socket() as probe:

@@ -115,6 +115,9 @@ class Deployed:
         except FileNotFoundError:
             return None
 
+    def write(self) -> None:
+        DEPLOYED_FILE.write_text(json.dumps(asdict(self)))
+
 
 def up(folder: Path, settings: Settings, ports: Iterable[int] = USUAL_PORTS) -> bool:
     """Bring the stack up, on the first of these ports that is free, or on the port of the settings.
@@ -199,6 +202,8 @@ def stored_enquiries(emulator: Emulator) -> int:
 def update(emulator: Emulator, functions: dict[str, Path], parameters: dict[str, str], wanted: Deployed) -> None:
     """Update what runs, as a deployment to AWS would. It keeps its port and its data."""
     say("up with another build or other settings: updating it, what is stored stays")
+    # If this is interrupted, the next `up` must not take it for done.
+    Deployed("", wanted.environment).write()
     try:
         bring_about(emulator, functions, parameters, wanted, Steps())
     except Trouble as trouble:
@@ -218,7 +223,7 @@ def bring_about(
     step.done("deployed infra/template.yaml")
     deployment.wait_until_it_answers(env["API_URL"])
     step.done("the endpoint answers")
-    DEPLOYED_FILE.write_text(json.dumps(asdict(wanted)))
+    wanted.write()
     ENV_FILE.write_text("".join(f"{name}={value}\n" for name, value in env.items()))
 
 
