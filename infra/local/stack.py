@@ -182,10 +182,11 @@ def warn_of_loss(running: Emulator, obstacle: str, deployed: Deployed) -> None:
     if not enquiries:
         say("no enquiries are stored, so nothing is lost")
         return
+    is_setting = running.fingerprint == deployment.emulator_fingerprint()
     print(
         f"  This deletes everything that is stored: {enquiries} {'enquiry' if enquiries == 1 else 'enquiries'}, and the mails.\n"
-        f"  To keep it, use the old settings: PORT={running.port} ENVIRONMENT={deployed.environment}.\n"
-        "  Or start a second stack beside it, with a folder of its own: STACK_DIR=.local/second make up",
+        + (f"  To keep it, use the old settings: PORT={running.port} ENVIRONMENT={deployed.environment}\n" if is_setting else "")
+        + "  To have both, run the same command with another folder: STACK_DIR=.local/second",
         file=sys.stderr,
         flush=True,
     )
@@ -277,9 +278,11 @@ def show_an_enquiry(env: dict[str, str]) -> None:
 
     enquiry_id = json.loads(body)["id"]
     posted = time.monotonic()
-    record, mail = read_record(env, enquiry_id), None
+    record, mail, seconds = {}, None, 0.0
     while time.monotonic() < posted + MAIL_SECONDS:
-        mail = next((mail for mail in mails(env) if enquiry_id in mail["Subject"]), None)
+        if not mail:
+            mail = next((mail for mail in mails(env) if enquiry_id in mail["Subject"]), None)
+            seconds = time.monotonic() - posted
         record = read_record(env, enquiry_id)
         if mail and record.get("mail_state") == "sent":
             break
@@ -291,7 +294,7 @@ def show_an_enquiry(env: dict[str, str]) -> None:
     if not mail:
         print(f"\nNo mail came within {MAIL_SECONDS} seconds. The logs below may say why.\n", flush=True)
         return
-    print(f"\nThe mail, {time.monotonic() - posted:.1f} seconds after the response:\n")
+    print(f"\nThe mail, {seconds:.1f} seconds after the response:\n")
     print(textwrap.indent(mail_text(mail).rstrip(), "  ") + "\n", flush=True)
 
 
