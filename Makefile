@@ -55,7 +55,7 @@ down: $(VENV)/ready ## stop what `make up` started
 logs: $(VENV)/ready ## follow the logs of what `make up` started
 	@$(STACK) logs
 
-mailbox: $(VENV)/ready ## print the mails that the local AWS has taken
+mailbox: $(VENV)/ready ## print the emails that the local AWS has taken
 	@$(STACK) mailbox
 
 watch: cargo $(VENV)/ready $(CARGO_LAMBDA)/ready ## the function on port 9000, rebuilt at every save, with the local AWS behind it

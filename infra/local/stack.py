@@ -2,9 +2,9 @@
 
   up       start it in the background and print where it is; what already runs is kept, or updated
   down     stop it
-  dev      start it, post one enquiry and show its mail, follow the logs, stop it at Ctrl-C
+  dev      start it, post one enquiry and show its email, follow the logs, stop it at Ctrl-C
   logs     follow the logs of one that is up
-  mailbox  print the mails that one that is up has sent
+  mailbox  print the emails that one that is up has sent
   watch    run `cargo lambda watch` with the stack behind it
   run      start a stack, run a command with its addresses in the environment, stop it
 
@@ -43,7 +43,7 @@ DEPLOYED_FILE = HOME / "deployed.json"
 EMULATOR_LOG = FOLDER / "ministack.log"
 FUNCTIONS_LOG = FOLDER / "functions.log"
 
-# What the template has no default for. Each inbox has its own address, so that a mail in the wrong inbox shows.
+# What the template has no default for. Each inbox has its own address, so that an email in the wrong inbox shows.
 MAIL = {
     "MailSender": "enquiries@credicorp.test",
     "InboxGeneral": "general@inbox.credicorp.test",
@@ -184,7 +184,7 @@ def warn_of_loss(running: Emulator, obstacle: str, deployed: Deployed) -> None:
         return
     is_setting = running.fingerprint == deployment.emulator_fingerprint()
     print(
-        f"  This deletes everything that is stored: {enquiries} {'enquiry' if enquiries == 1 else 'enquiries'}, and the mails.\n"
+        f"  This deletes everything that is stored: {enquiries} {'enquiry' if enquiries == 1 else 'enquiries'}, and the emails.\n"
         + (f"  To keep it, use the old settings: PORT={running.port} ENVIRONMENT={deployed.environment}\n" if is_setting else "")
         + "  To have both, run the same command with another folder: STACK_DIR=.local/second",
         file=sys.stderr,
@@ -254,7 +254,7 @@ def dev() -> None:
         folder = f"STACK_DIR={shown(FOLDER)} " if "STACK_DIR" in os.environ else ""
         print(
             f"Post another:\n\n{example(env['API_URL'])}\n\n"
-            f"To see all mails: {folder}make mailbox\n"
+            f"To see all emails: {folder}make mailbox\n"
             f"To see all records: (set -a; . {shown(ENV_FILE)}; {shown(Path(sys.executable).parent)}/aws dynamodb scan"
             ' --table-name "$ENQUIRIES_TABLE")\n\nThe logs follow. Ctrl-C stops.\n',
             flush=True,
@@ -265,7 +265,7 @@ def dev() -> None:
 
 
 def show_an_enquiry(env: dict[str, str]) -> None:
-    """Post one, and print the response, the record and the mail."""
+    """Post one, and print the response, the record and the email."""
     status, headers, body = post(env["API_URL"], SAMPLE_JSON)
     print(f"An enquiry was posted. The response:\n\n  {status} {HTTPStatus(status).phrase}", flush=True)
     for name in ("x-credicorp-request-id", "ratelimit", "retry-after"):
@@ -273,7 +273,7 @@ def show_an_enquiry(env: dict[str, str]) -> None:
             print(f"  {name}: {headers[name]}")
     print(f"\n  {body.strip()}\n", flush=True)
     if status != HTTPStatus.CREATED:
-        print("It was not accepted, so there is no record and no mail.\n", flush=True)
+        print("It was not accepted, so there is no record and no email.\n", flush=True)
         return
 
     enquiry_id = json.loads(body)["id"]
@@ -292,9 +292,9 @@ def show_an_enquiry(env: dict[str, str]) -> None:
     for name in ("id", "created_at", "form", "dept", "fields", "mail_state"):
         print(f"  {name:<10}  {record.get(name, '')}")
     if not mail:
-        print(f"\nNo mail came within {MAIL_SECONDS} seconds. The logs below may say why.\n", flush=True)
+        print(f"\nNo email came within {MAIL_SECONDS} seconds. The logs below may say why.\n", flush=True)
         return
-    print(f"\nThe mail, {seconds:.1f} seconds after the response:\n")
+    print(f"\nThe email, {seconds:.1f} seconds after the response:\n")
     print(textwrap.indent(mail_text(mail).rstrip(), "  ") + "\n", flush=True)
 
 
@@ -319,14 +319,14 @@ def read_record(env: dict[str, str], enquiry_id: str) -> dict[str, str]:
 
 
 def mailbox() -> None:
-    """Print the mails, oldest first."""
+    """Print the emails, oldest first."""
     the_emulator()
     for mail in mails(stack_env()):
         print(f"{mail_text(mail)}\n{'-' * 72}")
 
 
 def mails(env: dict[str, str]) -> list[dict]:
-    """The mails that the local AWS has taken, oldest first."""
+    """The emails that the local AWS has taken, oldest first."""
     with urllib.request.urlopen(env["MAILBOX_URL"]) as response:
         accounts = json.load(response)["messages"]
     return [mail for sent in accounts.values() for mail in sent]
