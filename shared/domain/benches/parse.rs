@@ -1,7 +1,7 @@
-//! What it takes to parse the largest submissions, with their credentials: `cargo bench --package domain`.
+//! How long it takes to parse the largest submissions and redact their credentials: `cargo bench --package domain`.
 //!
-//! Each text fills the 16 KiB that `fields` may have with something that the removal of credentials looks at closely, so the
-//! figures tell whether somebody can make it slow. The half of each text stands beside it: twice the time is linear.
+//! Each text fills the 16 KiB of `fields` with something that redaction checks closely, so the figures show whether
+//! anybody can make it slow. Half of each text is measured too: twice the time means that it is linear.
 #![expect(clippy::unwrap_used, reason = "a bench fails by panicking")]
 
 use std::hint::black_box;
@@ -12,7 +12,7 @@ use domain::json::Json;
 
 const BYTES: [usize; 2] = [6_500, 13_000];
 
-/// By name, what is repeated until the text is full.
+/// Names, and the text that each repeats.
 const TEXTS: [(&str, &str); 38] = [
     ("prose", "I was told on the phone that my plan would start in July. "),
     ("keys", "sk_live_abc "),
@@ -78,7 +78,7 @@ fn parse(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A ticket, whose patterns are compiled when its environment meets the first one.
+/// A ticket. An environment compiles its patterns on the first one.
 fn ticket(criterion: &mut Criterion) {
     let body = br#"{"form":"developer-support","fields":{"request_id":"req_8Hn2Lp0Wd4Xc","environment":"live","endpoint":"POST /partner/v1/applications","timestamp":"2026-06-29T13:42:07Z","severity":"sev2","consent":"yes"}}"#;
     criterion.bench_function("parse/a ticket", |bencher| {

@@ -1,4 +1,4 @@
-//! `bank-holidays.toml` as a Rust table.
+//! Writes `bank-holidays.toml` as a Rust table.
 
 use std::fmt::Write;
 

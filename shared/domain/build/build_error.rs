@@ -1,9 +1,9 @@
-//! What is wrong with a file, and where.
+//! An error in a file, and where it is.
 
 use std::fmt;
 use std::ops::Range;
 
-/// One mistake: shown as `line: reason`.
+/// One error, shown as `line: reason`.
 #[derive(Debug)]
 pub(crate) struct BuildError {
     line: usize,
@@ -11,13 +11,13 @@ pub(crate) struct BuildError {
 }
 
 impl BuildError {
-    /// A mistake in this part of `text`.
+    /// An error in this range of `text`.
     pub(crate) fn at(text: &str, span: &Range<usize>, reason: impl Into<String>) -> Self {
         let line = text[..span.start].matches('\n').count() + 1;
         Self { line, reason: reason.into() }
     }
 
-    /// That `text` is no TOML, or not of the expected shape.
+    /// An error of the TOML parser for `text`.
     pub(crate) fn from_toml(text: &str, error: &toml::de::Error) -> Self {
         Self::at(text, &error.span().unwrap_or_default(), error.message())
     }

@@ -1,4 +1,4 @@
-//! Compiles the forms registry and the bank holidays in, so that starting up costs nothing and a mistake is seen at once.
+//! Compiles in the forms registry and the bank holidays. Start-up then costs nothing, and an error fails the build.
 #![expect(clippy::print_stdout, reason = "this is how a build script speaks to cargo")]
 
 mod bank_holidays;

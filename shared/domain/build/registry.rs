@@ -1,4 +1,4 @@
-//! `forms.toml`, checked, as Rust tables.
+//! Checks `forms.toml`, and writes it as Rust tables.
 
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -51,7 +51,7 @@ struct Field {
     help: Option<Spanned<String>>,
 }
 
-/// The registry as Rust, or everything that is wrong with it.
+/// The registry as Rust, or all its errors.
 pub(crate) fn compile(text: &str) -> Result<String, Vec<BuildError>> {
     let registry: Registry = toml::from_str(text).map_err(|error| vec![BuildError::from_toml(text, &error)])?;
     let mut check = Check { text, errors: Vec::new() };
@@ -137,7 +137,7 @@ impl Check<'_> {
     }
 
     fn pattern(&mut self, pattern: &Spanned<String>, field: &Field) {
-        // By itself too, or parentheses might match only with those that are put around it.
+        // Check the pattern alone too: its parentheses might only match those that we put around it.
         let (part, whole) = (pattern.get_ref().clone(), whole_value(pattern.get_ref()));
         if let Some(error) = [part, whole].iter().find_map(|text| Regex::new(text).err()) {
             self.refuse(pattern, format!("the pattern does not compile: {error}"));
@@ -166,7 +166,7 @@ impl Check<'_> {
         }
     }
 
-    /// Text of ours that people read, in mails and in errors.
+    /// Checks a text that people read in emails and errors.
     fn shown_text(&mut self, text: &Spanned<String>, what: &str) {
         let shown = text.get_ref();
         if shown.is_empty() || shown.trim() != shown || shown.chars().any(char::is_control) {
@@ -200,7 +200,7 @@ fn rust_of(registry: &Registry) -> String {
     rust
 }
 
-/// The form's entry in the table of forms; its fields are a table of their own, written to `rust`.
+/// The form's entry in the table of forms. The table of its fields is appended to `rust`.
 fn rust_of_form(index: usize, form: &Form, rust: &mut String) -> String {
     let fields: String = form.field.iter().map(rust_of_field).collect();
     let _ = writeln!(rust, "static FIELDS_{index}: [FieldRules; {}] = [\n{fields}];", form.field.len());
@@ -231,7 +231,7 @@ fn rust_of_field(field: &Field) -> String {
     )
 }
 
-/// A pattern that the whole of a value must match.
+/// A pattern that must match the whole value.
 fn whole_value(pattern: &str) -> String {
     format!("^(?:{pattern})$")
 }

@@ -1,10 +1,10 @@
-//! Which answers are blank (contract, Blank is absent).
+//! Detects blank answers (contract, Blank is absent).
 
 use icu_properties::CodePointSetData;
 use icu_properties::props::DefaultIgnorableCodePoint;
 
 /// Whether a text has only white space and invisible characters (Unicode, `White_Space` and
-/// `Default_Ignorable_Code_Point`), as an empty field of a web page is.
+/// `Default_Ignorable_Code_Point`). Web pages send such texts for empty fields.
 pub(crate) fn is_blank(text: &str) -> bool {
     let invisible = CodePointSetData::new::<DefaultIgnorableCodePoint>();
     text.chars().all(|character| character.is_whitespace() || invisible.contains(character))

@@ -2,15 +2,15 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// A client of the rate limit: an IPv4 address, or the /64 network of an IPv6 address, because one subscriber
-/// gets a whole /64 (contract, Rate limit).
+/// A client of the rate limit: an IPv4 address, or the /64 network of an IPv6 address. One subscriber gets a whole /64
+/// (contract, Rate limit).
 #[derive(Clone, derive_more::Debug, PartialEq, Eq, Hash)]
-// An address is personal data: it is never shown.
+// An address is personal data, so `Debug` never shows it.
 #[debug("Client(…)")]
 pub struct Client(Option<IpAddr>);
 
 impl Client {
-    /// The client behind a source address as the gateway saw it. All texts that are not addresses share one quota.
+    /// The client for a source address from the gateway. All texts that are not addresses share one quota.
     #[must_use]
     pub fn from_source_ip(text: &str) -> Self {
         Self(text.parse().ok().map(|address: IpAddr| match address.to_canonical() {
@@ -19,7 +19,7 @@ impl Client {
         }))
     }
 
-    /// The network as text, only for hashing: it is personal data.
+    /// The network as text. Only for hashing: it is personal data.
     pub(crate) fn to_network(&self) -> String {
         self.0.map_or_else(|| "unknown".into(), |network| network.to_string())
     }

@@ -1,4 +1,4 @@
-//! Addresses that SES can send to.
+//! Email addresses that SES can send to.
 
 use std::borrow::Cow;
 use std::str::FromStr;
@@ -8,34 +8,34 @@ use idna::uts46::{DnsLength, Hyphens, Uts46};
 
 use crate::limits::MAX_EMAIL_ADDRESS_BYTES;
 
-/// An address that mail can be sent to (contract, Email): an unquoted ASCII local part, and a domain of two or more
-/// labels, which may be international.
+/// An address that SES can send to (contract, Email). It has an unquoted ASCII local part, and a domain of at least two
+/// labels. The domain may be internationalised.
 #[derive(Clone, derive_more::Debug, PartialEq, Eq)]
-// An address is personal data: it is never shown by accident.
+// An address is personal data, so `Debug` never shows it.
 #[debug("EmailAddress(…)")]
 pub struct EmailAddress {
     ascii: String,
 }
 
-/// The text is not an address that mail can be sent to.
+/// SES cannot send to this address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an email address that mail can be sent to")]
 pub struct InvalidEmailAddress;
 
 impl EmailAddress {
-    /// Takes an address as it was sent; nothing is trimmed.
+    /// Parses an address as sent, without trimming it.
     ///
     /// # Errors
     /// When SES cannot send to it.
     pub fn parse(sent: &str) -> Result<Self, InvalidEmailAddress> {
-        // First, for what IDNA does to a longer domain takes too long.
+        // Check the length first: IDNA processing takes too long on longer domains.
         if sent.len() > MAX_EMAIL_ADDRESS_BYTES {
             return Err(InvalidEmailAddress);
         }
         let (local, domain) = sent.split_once('@').ok_or(InvalidEmailAddress)?;
         let domain = ascii_domain(domain).ok_or(InvalidEmailAddress)?;
         let ascii = format!("{local}@{domain}");
-        // The crate's grammar takes quoted and non-ASCII local parts, and does not know the length of a path: SES does.
+        // The parser accepts quoted and non-ASCII local parts, and does not check the total length. SES is stricter.
         let valid = ascii.len() <= MAX_EMAIL_ADDRESS_BYTES
             && local.is_ascii()
             && !local.starts_with('"')
@@ -43,7 +43,7 @@ impl EmailAddress {
         if valid { Ok(Self { ascii }) } else { Err(InvalidEmailAddress) }
     }
 
-    /// The address with its domain in ASCII (RFC 5891), the form that SES takes.
+    /// The address with its domain in ASCII (RFC 5891), as SES requires.
     #[must_use]
     pub fn as_ascii(&self) -> &str {
         &self.ascii
@@ -58,7 +58,7 @@ impl FromStr for EmailAddress {
     }
 }
 
-/// The domain after IDNA: labels of 1 to 63 letters, digits and inner hyphens, no trailing dot.
+/// The domain after IDNA processing: labels of 1 to 63 letters, digits and inner hyphens, and no trailing dot.
 fn ascii_domain(domain: &str) -> Option<Cow<'_, str>> {
     let ascii = Uts46::new()
         .to_ascii(domain.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify)
@@ -155,11 +155,11 @@ mod tests {
         };
         assert_eq!(total(254).len(), 254);
         check_valid(&total(254)[..], &total(254));
-        // As sent it is short enough, but SES is sent its domain in ASCII.
+        // Short enough as sent, but SES gets the domain in ASCII.
         let international = |labels| format!("{}@{}com", "a".repeat(64), "é.".repeat(labels));
         assert!(EmailAddress::parse(&international(23)).is_ok_and(|address| address.ascii.len() <= 254));
         check_invalid(&international(24));
-        // And the other way round: full-width letters take three bytes each as sent, and one in ASCII.
+        // The reverse: a full-width letter takes three bytes as sent and one in ASCII.
         check_invalid(&format!("a@{}.com", ["ｂ"; 4].map(|letter| letter.repeat(30)).join(".")));
         check_invalid(&total(255));
     }

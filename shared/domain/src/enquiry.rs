@@ -1,4 +1,4 @@
-//! What was recorded.
+//! An enquiry, as recorded.
 
 use std::str::FromStr;
 
@@ -10,50 +10,50 @@ use crate::random::random_text;
 use crate::request_id::RequestId;
 use crate::submission::Submission;
 
-/// The status of an enquiry that was just recorded; only the server sets it.
+/// The status of a new enquiry. Only the server sets it.
 pub const STATUS_NEW: &str = "new";
 
-/// How many random characters follow `enq_` (contract, `id`): 32^6, about a thousand million ids.
+/// How many random characters follow `enq_` (contract, `id`). This gives 32^6 ids, about a thousand million.
 const ID_RANDOM_CHARACTERS: usize = 6;
-/// Crockford's base32: no I, L, O or U, so that an id survives being read out on the phone.
+/// Crockford's base32. It has no I, L, O or U, so an id can be read out over the phone.
 const ID_ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const ID_PREFIX: &str = "enq_";
 
-/// The reference of an enquiry: `enq_` and 6 characters of Crockford base32.
+/// An enquiry's reference: `enq_` and 6 characters of Crockford base32.
 #[derive(Clone, Debug, derive_more::Display, PartialEq, Eq)]
 pub struct EnquiryId(String);
 
-/// The text is not an enquiry's id.
+/// The text is not an enquiry id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no enquiry id")]
 pub struct InvalidEnquiryId;
 
-/// An accepted submission, as it is recorded.
+/// An accepted submission, ready to record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Enquiry {
     /// The form, the department and the fields, as sent.
     pub submission: Submission,
-    /// When the gateway received it.
+    /// When the gateway received the request.
     pub created_at: Timestamp,
-    /// The call that recorded it.
+    /// The request that recorded it.
     pub request_id: RequestId,
-    /// Where it was recorded.
+    /// The environment that it was recorded in.
     pub environment: Environment,
     /// When the first response is due, if the form has one.
     pub first_response: Option<FirstResponse>,
 }
 
-/// An enquiry with its id, as it is stored and mailed.
+/// An enquiry with its id, as stored and emailed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedEnquiry {
-    /// Its reference.
+    /// The enquiry's reference.
     pub id: EnquiryId,
-    /// What was accepted.
+    /// The accepted submission and its details.
     pub enquiry: Enquiry,
 }
 
 impl Enquiry {
-    /// A submission that the call `request_id` has just accepted.
+    /// Makes an enquiry from a submission that the request `request_id` has just sent.
     #[must_use]
     pub fn received(
         submission: Submission,
@@ -67,13 +67,14 @@ impl Enquiry {
 }
 
 impl EnquiryId {
-    /// A new id from the system's random source. It may be taken: the record is written only if no other record has the id.
+    /// A new id from the system's random source. It may already be taken, so the record is only written if the id is
+    /// free.
     #[must_use]
     pub fn random() -> Self {
         Self(random_text(ID_PREFIX, ID_RANDOM_CHARACTERS, ID_ALPHABET))
     }
 
-    /// The id as it stands on the wire.
+    /// The id as sent in responses.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,12 +1,12 @@
 //! The environment that an enquiry belongs to.
 
-/// The environment that every response names in `meta.environment`.
+/// The environment, as each response gives it in `meta.environment`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr)]
 #[strum(serialize_all = "lowercase", parse_err_ty = UnknownEnvironment, parse_err_fn = unknown)]
 pub enum Environment {
-    /// For tests: no enquiry is real.
+    /// For tests, without real enquiries.
     Sandbox,
-    /// Real people's enquiries.
+    /// For real people's enquiries.
     Live,
 }
 
@@ -20,7 +20,7 @@ fn unknown(_text: &str) -> UnknownEnvironment {
 }
 
 impl Environment {
-    /// The environment as it stands on the wire.
+    /// The environment as sent in responses.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()

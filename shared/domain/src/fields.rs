@@ -1,4 +1,4 @@
-//! The answers of a form, kept as they were sent.
+//! A form's answers, kept exactly as sent.
 
 use crate::blank::is_blank;
 use crate::credential::CredentialKind;
@@ -9,37 +9,34 @@ use crate::limits::{MAX_FIELD_NAME_BYTES, MAX_FIELDS, MAX_FIELDS_BYTES};
 use crate::redaction::{Redacted, Redaction, redact, redact_value};
 use crate::violation::{Violation, ViolationCode, Violations, grouped};
 
-/// The answers of a form: names and values in the order sent, each character and each digit kept.
+/// A form's answers: names and values in the order sent, with every character and digit kept.
 #[derive(Clone, derive_more::Debug, PartialEq, Eq)]
-// What people wrote is never shown by accident.
+// People's answers are personal data, so `Debug` never shows them.
 #[debug("Fields({} of them)", self.0.len())]
 pub struct Fields(Vec<(String, FieldValue)>);
 
-/// The text is not what [`Fields::to_json`] writes.
+/// The text was not written by [`Fields::to_json`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no stored fields")]
 pub struct UnreadableFields;
 
-/// The value of a field.
 #[derive(Clone, PartialEq, Eq)]
 enum FieldValue {
-    /// A string.
     Text(String),
-    /// A number, as the JSON text that was sent.
+    /// A number, as its JSON text.
     Number(String),
-    /// A boolean.
     Bool(bool),
 }
 
 impl Fields {
-    /// Takes the members of the submission's `fields`, or adds everything that is wrong with them, in the order sent.
-    /// The submission adds the violations for absent fields.
+    /// Parses the submission's `fields`, or adds a violation for each error, in the order sent. The submission adds the
+    /// violations for absent fields.
     pub(crate) fn parse(sent: &Json<'_>, form: Option<&FormRules>, violations: &mut Violations) -> Option<Self> {
         let Json::Object(members) = sent else {
             violations.add(|| Violation::new(ViolationCode::InvalidFields, "fields"));
             return None;
         };
-        // Thousands of fields are neither looked at nor spoken of one by one.
+        // Do not check thousands of fields one by one. Report only that there are too many.
         if Self::are_too_many(sent) {
             let detail = format!("{} of {MAX_FIELDS}. Remove some.", grouped(members.len()));
             violations.add(|| Violation::new(ViolationCode::TooManyFields, "fields").with_detail(&detail));
@@ -66,7 +63,7 @@ impl Fields {
             if value.is_none() {
                 refuse(ViolationCode::InvalidFieldValue);
             }
-            // No form has a field whose name is too long to be one.
+            // No form has a field with a name over the limit.
             if let Some(form) = form.filter(|_| name.len() <= MAX_FIELD_NAME_BYTES) {
                 form.check(name, value.as_ref().map(FieldValue::as_text), violations);
             }
@@ -75,12 +72,12 @@ impl Fields {
         Some(Self(fields))
     }
 
-    /// Whether `fields`, as sent, has more keys than the contract allows.
+    /// Whether `fields` has more keys than the contract allows.
     pub(crate) fn are_too_many(sent: &Json<'_>) -> bool {
         matches!(sent, Json::Object(members) if members.len() > MAX_FIELDS)
     }
 
-    /// The fields as one compact JSON object, in the order sent: what is stored.
+    /// The fields as one compact JSON object, in the order sent. This is what we store.
     #[must_use]
     pub fn to_json(&self) -> String {
         object_of(self.0.iter().map(|(name, value)| (name.as_str(), value)), |text, value| match value {
@@ -89,8 +86,8 @@ impl Fields {
         })
     }
 
-    /// Takes the fields of a record. The contract's rules are not applied again: whatever was accepted must be mailed, even if
-    /// the rules have changed since.
+    /// Parses stored fields. This does not apply the contract's rules again: an accepted enquiry must be emailed even
+    /// if the rules have changed since.
     ///
     /// # Errors
     /// When the text is not a JSON object of strings, numbers and booleans.
@@ -102,26 +99,26 @@ impl Fields {
         fields.collect::<Result<_, _>>().map(Self)
     }
 
-    /// The name of each field and its value as text, in the order sent: numbers digit for digit, booleans as in JSON.
+    /// The name of each field and its value as text, in the order sent. Numbers keep their digits, and booleans are as
+    /// in JSON.
     pub fn entries(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_text()))
     }
 
-    /// The value of one field as text.
     pub(crate) fn text_of(&self, name: &str) -> Option<&str> {
         self.entries().find_map(|(candidate, text)| (candidate == name).then_some(text))
     }
 
-    /// Removes the credentials that somebody pasted into the fields, names included, and returns what was removed.
+    /// Removes credentials from the fields' names and values, and returns what was removed.
     pub(crate) fn redact(&mut self) -> Vec<Redaction> {
-        // The values first: the name that was sent can be what makes one of them a secret.
+        // Redact the values first, because a field's original name can mark its value as a secret.
         let in_values = self.redact_values();
         let in_names = self.redact_names();
         let kinds = in_names.into_iter().zip(in_values).map(|(in_name, in_value)| [in_name, in_value].concat());
         self.0.iter().zip(kinds).flat_map(|((name, _), kinds)| Redaction::of_field(name, &kinds)).collect()
     }
 
-    /// Removes the credentials from the values, and returns the kinds in each.
+    /// Removes credentials from the values, and returns the kinds found in each.
     fn redact_values(&mut self) -> Vec<Vec<CredentialKind>> {
         let redact_one = |(name, value): &mut (String, FieldValue)| {
             let Some(Redacted { text, kinds }) = redact_value(name, value.as_text()) else { return Vec::new() };
@@ -131,7 +128,7 @@ impl Fields {
         self.0.iter_mut().map(redact_one).collect()
     }
 
-    /// Removes the credentials from the names, and returns the kinds in each.
+    /// Removes credentials from the names, and returns the kinds found in each.
     fn redact_names(&mut self) -> Vec<Vec<CredentialKind>> {
         let mut kinds = vec![Vec::new(); self.0.len()];
         for (index, kinds) in kinds.iter_mut().enumerate() {
@@ -143,14 +140,15 @@ impl Fields {
         kinds
     }
 
-    /// The name, with a number if another field has it: two names may have differed only in what was removed.
+    /// Adds a number to a name that another field already has. Names that differed only in their credentials become
+    /// equal.
     fn unique_name(&self, name: String) -> String {
         let is_free = |candidate: &String| self.0.iter().all(|(taken, _)| taken != candidate);
         let mut numbered = (2..).map(|number| format!("{name} ({number})"));
         if is_free(&name) { name } else { numbered.find(is_free).unwrap_or_default() }
     }
 
-    /// The sender's email address, if the fields have one that mail can be sent to.
+    /// The sender's email address, if the field `email` has one that SES can send to.
     #[must_use]
     pub fn email(&self) -> Option<EmailAddress> {
         let (_, value) = self.0.iter().find(|(name, _)| name == "email")?;

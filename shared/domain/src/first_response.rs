@@ -1,44 +1,44 @@
 //! When the first response to a ticket is due.
 //!
-//! Business hours are Monday to Friday, 09:00 to 18:00 in London, without the bank holidays of England and Wales (the support
-//! page, response targets).
+//! Business hours are Monday to Friday, 09:00 to 18:00 in London, except bank holidays of England and Wales (the
+//! support page, response targets).
 
 use jiff::civil::{Date, Weekday, date};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
-/// Where the departments are. Compiled in, because Lambda's image may have no time zone database.
+/// The departments' time zone. It is compiled in because Lambda's image may have no time zone database.
 pub static LONDON: TimeZone = jiff::tz::get!("Europe/London");
 
 const OPENS_AT_HOUR: i8 = 9;
 const CLOSES_AT_HOUR: i8 = 18;
-/// How many days before the last known bank holiday the next ones must be fetched.
+/// Refresh the bank holidays when the last known one is fewer days away than this.
 const REFRESH_WITHIN_DAYS: i32 = 90;
 
-/// How severe a ticket is (the support page, response targets).
+/// A ticket's severity (the support page, response targets).
 #[derive(Clone, Copy, Debug, derive_more::Display, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr)]
 #[display("{}", self.label())]
 #[strum(serialize_all = "lowercase")]
 pub enum Severity {
-    /// Production is down for all traffic: one hour, around the clock.
+    /// Production is down for all traffic. Due in one hour, around the clock.
     Sev1,
-    /// Something major is degraded in live: four business hours.
+    /// Something major is degraded in live. Due in four business hours.
     Sev2,
-    /// Anything else: one business day, which is nine business hours.
+    /// Anything else. Due in one business day, which is nine business hours.
     Sev3,
 }
 
-/// When the first response is due.
+/// A severity and its deadline for the first response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FirstResponse {
-    /// How severe it is.
+    /// The ticket's severity.
     pub severity: Severity,
     /// The latest time that meets the target.
     pub due: Timestamp,
 }
 
 impl Severity {
-    /// The severity as people write it.
+    /// The severity as shown to people.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -50,8 +50,8 @@ impl Severity {
 }
 
 impl FirstResponse {
-    /// When the first response to something received at `received_at` is due. After the last known bank holiday, every
-    /// Monday to Friday counts as a business day: the due time may then be too early, but never too late.
+    /// When the first response is due to something received at `received_at`. After the last known bank holiday, every
+    /// Monday to Friday counts as a business day. The due time may then be too early, but never too late.
     #[must_use]
     pub fn of(severity: Severity, received_at: Timestamp) -> Self {
         let due = match severity {
@@ -59,12 +59,12 @@ impl FirstResponse {
             Severity::Sev2 => after_business_hours(received_at, SignedDuration::from_hours(4)),
             Severity::Sev3 => after_business_hours(received_at, SignedDuration::from_hours(9)),
         };
-        // Only at the end of time itself can it not be computed.
+        // The calculation fails only at the end of the supported time range.
         Self { severity, due: due.unwrap_or(received_at) }
     }
 }
 
-/// The last known bank holiday, if it is less than 90 days away: then the next ones must be fetched (`make bank-holidays`).
+/// The last known bank holiday, if it is less than 90 days away. Then run `make bank-holidays` to fetch the next ones.
 #[must_use]
 pub fn bank_holidays_ending(now: Timestamp) -> Option<Date> {
     let last = *BANK_HOLIDAYS.last()?;

@@ -1,4 +1,4 @@
-//! Which form was sent, and to which department.
+//! The form that was sent, and its department.
 
 use std::str::FromStr;
 
@@ -8,18 +8,18 @@ use crate::limits::{MAX_FORM_BYTES, UNREGISTERED};
 use crate::redaction::redact;
 use crate::violation::{Violation, ViolationCode, Violations};
 
-/// The key of a form: 1 to 64 of `[a-z0-9_-]`.
+/// A form's key: 1 to 64 of `[a-z0-9_-]`.
 #[derive(Clone, derive_more::Debug, PartialEq, Eq)]
-// A stranger may have chosen the key: it is never shown by accident.
+// Anybody can choose the key, so `Debug` shows it only if it is registered.
 #[debug("Form({})", self.registered_key())]
 pub struct Form(String);
 
-/// The text is not a valid key of a form.
+/// The text is not a valid form key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no form key")]
 pub struct InvalidForm;
 
-/// The department that an enquiry asks for; without one it goes to the general inbox.
+/// The department that an enquiry is for. Without one, it goes to the general inbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "lowercase")]
 #[expect(missing_docs, reason = "the departments' names say it")]
@@ -31,7 +31,7 @@ pub enum Dept {
 }
 
 impl Form {
-    /// A key must not look like a credential, because it is stored and mailed (contract, Pasted credentials).
+    /// A key must not look like a credential, because it is stored and emailed (contract, Pasted credentials).
     pub(crate) fn parse(sent: &Json<'_>, violations: &mut Violations) -> Option<Self> {
         let form = sent.parse_string().filter(|form: &Self| redact(form.as_str()).is_none());
         if form.is_none() {
@@ -40,19 +40,19 @@ impl Form {
         form
     }
 
-    /// The key as it was sent: only for the record and the body of the mail, because a stranger may have chosen it.
+    /// The key as sent. Use it only for the record and the email's body, because anybody can choose it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// What the registry asks of this form; nothing if the registry does not have it.
+    /// The registry's rules for this form, or `None` if it is not registered.
     #[must_use]
     pub fn rules(&self) -> Option<&'static FormRules> {
         FormRules::of(self.as_str())
     }
 
-    /// The key for log lines, metrics, subjects and tags: `unregistered` unless the registry has it.
+    /// The key for log lines, metrics, subjects and tags, or `unregistered` if the form is not registered.
     #[must_use]
     pub fn registered_key(&self) -> &'static str {
         self.rules().map_or(UNREGISTERED, |rules| rules.key)
@@ -68,7 +68,7 @@ impl Dept {
         dept
     }
 
-    /// The department as it stands on the wire.
+    /// The department as sent in requests and responses.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()

@@ -1,4 +1,4 @@
-//! The forms registry: what each form asks of its fields, beyond what the contract asks of every form.
+//! The forms registry: the rules for each form's fields, in addition to the contract's rules for every form.
 //!
 //! The registry is `forms.toml`. The build script checks it and compiles it into the tables at the end of this file.
 
@@ -10,43 +10,43 @@ use crate::blank::is_blank;
 use crate::first_response::Severity;
 use crate::violation::{Violation, ViolationCode, Violations, grouped};
 
-/// What a form asks.
+/// A form's rules.
 #[derive(Debug)]
 pub struct FormRules {
     pub(crate) key: &'static str,
-    /// The form's name for people, as in mails.
+    /// The form's name for people, for example in emails.
     pub title: &'static str,
-    /// Whether the form takes only these fields and `consent`.
+    /// Whether the form accepts only these fields and `consent`.
     closed: bool,
     first_response: Option<FirstResponseRule>,
     fields: &'static [FieldRules],
 }
 
-/// Which field says how soon somebody must answer.
+/// Which field sets the deadline for the first response.
 #[derive(Debug)]
 struct FirstResponseRule {
     field: &'static str,
     default: Severity,
 }
 
-/// What a form asks of one field.
+/// A form's rules for one field.
 #[derive(Debug)]
 struct FieldRules {
     name: &'static str,
     /// The field's name for people.
     label: &'static str,
     required: bool,
-    /// The values to choose from; if empty, any value is valid.
+    /// The allowed values. If empty, any value is allowed.
     choices: &'static [&'static str],
-    /// What the whole value must look like.
+    /// The pattern that the whole value must match.
     pattern: Option<Pattern>,
     /// In characters (Unicode scalar values).
     max_length: Option<usize>,
-    /// What to do about a violation, in words for a web developer.
+    /// How to fix a violation, for a web developer.
     help: &'static str,
 }
 
-/// A regular expression that is compiled when it is first needed: an environment that never sees the form never pays for it.
+/// A regular expression, compiled when first needed. An environment that never sees the form pays nothing.
 #[derive(Debug)]
 struct Pattern {
     source: &'static str,
@@ -54,18 +54,19 @@ struct Pattern {
 }
 
 impl FormRules {
-    /// What the registry asks of the form with this key; nothing if the registry does not have it.
+    /// The rules for the form with this key, or `None` if it is not registered.
     pub(crate) fn of(key: &str) -> Option<&'static Self> {
         FORMS.iter().find(|rules| rules.key == key)
     }
 
-    /// The name for people of the field `name`; nothing if the registry does not have the field.
+    /// The label of the field `name`, or `None` if the form has no such field.
     #[must_use]
     pub fn label(&self, name: &str) -> Option<&'static str> {
         self.field(name).map(|field| field.label)
     }
 
-    /// Adds the violations of a field that was sent; `value` is its text, or nothing if its type is not valid for a field.
+    /// Adds the violations of a field that was sent. `value` is its text, or `None` if its type is not valid for a
+    /// field.
     pub(crate) fn check(&self, name: &str, value: Option<&str>, violations: &mut Violations) {
         match (self.field(name), value) {
             (Some(field), Some(value)) => field.check(value, violations),
@@ -85,7 +86,7 @@ impl FormRules {
         }
     }
 
-    /// How severe a submission of this form is; nothing if the form has no first response. `text_of` gives the answer in a field.
+    /// A submission's severity, or `None` if the form has no first response. `text_of` returns a field's answer.
     pub(crate) fn severity<'a>(&self, text_of: impl Fn(&str) -> Option<&'a str>) -> Option<Severity> {
         let rule = self.first_response.as_ref()?;
         Some(text_of(rule.field).and_then(|text| text.trim().parse().ok()).unwrap_or(rule.default))
@@ -97,8 +98,8 @@ impl FormRules {
 }
 
 impl FieldRules {
-    /// A blank field has no answer: web pages send those too. White space around an answer is not part of it (contract, Blank is
-    /// absent).
+    /// A blank field has no answer: web pages send empty fields too. White space around an answer is ignored (contract,
+    /// Blank is absent).
     fn check(&self, value: &str, violations: &mut Violations) {
         if is_blank(value) {
             if self.required {
@@ -109,7 +110,7 @@ impl FieldRules {
         let value = value.trim();
         if !self.choices.is_empty() && !self.choices.contains(&value) {
             violations.add(|| self.violation(ViolationCode::InvalidFieldChoice, ""));
-        // What is too long is not matched: that takes time for each character.
+        // Do not match a value that is too long: matching takes time for each character.
         } else if let Some(max_length) = self.max_length.filter(|max_length| value.chars().count() > *max_length) {
             let lengths = format!("{} of {} characters.", grouped(value.chars().count()), grouped(max_length));
             violations.add(|| self.violation(ViolationCode::FieldTooLong, &lengths));

@@ -1,16 +1,17 @@
-//! Idempotency keys: a retry does not record an enquiry twice.
+//! Idempotency keys, so that a retry does not record an enquiry twice.
 
 use sha2::{Digest, Sha256};
 
 use crate::json::{Json, object_of, push_string};
 use crate::limits::MAX_IDEMPOTENCY_KEY_CHARACTERS;
 
-/// The texts that JavaScript sends for a variable without a key. Keys are global, so all visitors of such a page would share one.
+/// Texts that JavaScript sends when a variable holds no key. Keys are global, so all visitors to such a page would
+/// share one.
 const PLACEHOLDERS: [&str; 6] = ["undefined", "null", "NaN", "true", "false", "[object Object]"];
 
-/// The key that marks two requests as the same one: 1 to 255 visible ASCII characters.
+/// Marks two requests as the same one: 1 to 255 visible ASCII characters.
 #[derive(Clone, derive_more::Debug, PartialEq, Eq)]
-// A caller may have put anything into a key: it is never shown.
+// A caller may put anything into a key, so `Debug` never shows it.
 #[debug("IdempotencyKey(…)")]
 pub struct IdempotencyKey(String);
 
@@ -20,29 +21,29 @@ pub enum InvalidIdempotencyKey {
     /// It is empty, too long, or not visible ASCII.
     #[error("malformed")]
     Malformed,
-    /// It is this placeholder, which a broken page sends when it has no key.
+    /// It is this placeholder, sent by a page that has no key.
     #[error("the placeholder {0}")]
     Placeholder(&'static str),
 }
 
-/// A hash of a submission: equal for two submissions that differ only in white space and key order. A short submission could be
-/// guessed from it, so only its HMAC is stored.
+/// A hash of a submission. It is equal for two submissions that differ only in white space and key order. A short
+/// submission could be guessed from it, so only its HMAC is stored.
 #[derive(Clone, Copy, derive_more::Debug, PartialEq, Eq)]
-// A short submission could be guessed from it: it is never shown.
+// A short submission could be guessed from the hash, so `Debug` never shows it.
 #[debug("Fingerprint(…)")]
 pub struct Fingerprint([u8; 32]);
 
-/// A key, and the submission that it belongs to.
+/// A key and the fingerprint of its submission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyClaim {
-    /// The key as the caller sent it.
+    /// The key that the caller sent.
     pub key: IdempotencyKey,
-    /// What was sent with it.
+    /// The submission that was sent with it.
     pub fingerprint: Fingerprint,
 }
 
 impl IdempotencyKey {
-    /// Takes the value of an `Idempotency-Key` header: bare, or a structured field string (RFC 9651 section 3.3.3).
+    /// Parses the value of an `Idempotency-Key` header: bare, or a structured field string (RFC 9651 section 3.3.3).
     ///
     /// # Errors
     /// When the key is empty, too long, not visible ASCII, or a placeholder.
@@ -61,7 +62,7 @@ impl IdempotencyKey {
     }
 }
 
-/// The text of a structured field string, if the whole of `sent` is one.
+/// The text of a structured field string, if `sent` is exactly one.
 fn unquoted(sent: &str) -> Option<String> {
     let inner = sent.strip_prefix('"')?.strip_suffix('"')?;
     let mut text = String::with_capacity(inner.len());
@@ -77,8 +78,8 @@ fn unquoted(sent: &str) -> Option<String> {
 }
 
 impl Fingerprint {
-    /// The SHA-256 of the form, the department and the fields sorted by name, of a document that is a valid submission. They are
-    /// hashed as sent, before redaction, so that a release with other rules still recognises a retry.
+    /// The SHA-256 of a valid submission's form, department and fields, sorted by name. It hashes them as sent, before
+    /// redaction. A release with other redaction rules still recognises a retry.
     #[must_use]
     pub fn of(sent: &Json<'_>) -> Self {
         let text_of = |key| if let Some(Json::String(text)) = sent.get(key) { text.as_ref() } else { "" };
@@ -91,11 +92,11 @@ impl Fingerprint {
             Json::String(value) => push_string(text, value),
             Json::Number(digits) => text.push_str(digits),
             Json::Bool(value) => text.push_str(if *value { "true" } else { "false" }),
-            // No submission has those.
+            // A valid submission has none of these.
             Json::Null | Json::Object(_) | Json::Nested { .. } => {}
         });
         let mut hash = Sha256::new();
-        // Neither a form nor a department can hold a NUL, so no two submissions run together.
+        // A form or department cannot contain a NUL, so the parts of two submissions cannot run together.
         for part in [text_of("form"), "\0", text_of("dept"), "\0", &fields] {
             hash.update(part);
         }

@@ -1,8 +1,8 @@
-//! Strict JSON that forgets nothing: key order, number text, and duplicate keys are all seen.
+//! A strict JSON parser that keeps key order and number text, and detects duplicate keys.
 //!
-//! `serde_json::Value` cannot serve: it drops the digits of numbers and the earlier of two equal keys, and with
-//! `arbitrary_precision` an object with a magic key turns into a number. So `serde_json` checks the grammar of the whole
-//! document, and this module then reads it once from start to end, whatever its depth.
+//! `serde_json::Value` does none of this: it drops digits of numbers and all but the last of duplicate keys. With
+//! `arbitrary_precision`, it turns an object with a magic key into a number. So `serde_json` checks the grammar of the
+//! document. This module then reads it once from start to end, at any depth.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -14,23 +14,23 @@ use serde::de::IgnoredAny;
 
 use crate::limits::MAX_NESTING_LEVELS;
 
-/// The deepest level whose members are kept: the document is level 1, its `fields` level 2.
+/// The deepest level whose members are kept. The document is level 1, and its `fields` level 2.
 const KEPT_LEVELS: usize = 2;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// A parsed JSON value that borrows from the text it was read from.
+/// A parsed JSON value that borrows from its text.
 #[derive(Clone, PartialEq)]
 pub enum Json<'a> {
     /// `null`
     Null,
     /// `true` or `false`
     Bool(bool),
-    /// A number, as its text: `1.10` stays `1.10`.
+    /// A number's text: `1.10` stays `1.10`.
     Number(&'a str),
     /// A string, unescaped.
     String(Cow<'a, str>),
-    /// An object: its members in the order sent, no key twice.
+    /// An object's members in the order sent, without duplicate keys.
     Object(Vec<(Cow<'a, str>, Json<'a>)>),
     /// An array, or an object inside a field. Neither is a valid answer, so its content is checked but not kept.
     Nested {
@@ -39,10 +39,10 @@ pub enum Json<'a> {
     },
 }
 
-/// Why a body is not valid JSON (contract, `malformed_json`). Never quotes the body.
+/// Why a body is not valid JSON (contract, `malformed_json`). It never quotes the body.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
-    /// The body is empty, or has only white space.
+    /// The body is empty or has only white space.
     #[error("the body is empty")]
     Empty,
     /// The text starts with U+FEFF, which RFC 8259 section 8.1 forbids senders to add.
@@ -51,16 +51,16 @@ pub enum Malformed {
     /// The bytes are not UTF-8.
     #[error("byte {offset} is not UTF-8, counted from 0")]
     NotUtf8 {
-        /// The first byte that is wrong, from 0.
+        /// The offset of the first invalid byte, from 0.
         offset: usize,
     },
-    /// The grammar of RFC 8259 is broken.
+    /// The text breaks the grammar of RFC 8259.
     #[error("syntax error at {0}")]
     Syntax(Position),
-    /// A `\u` escape names half a surrogate pair.
+    /// A `\u` escape is half of a surrogate pair.
     #[error("half of a surrogate pair as a \\u escape in the value at {0}")]
     UnpairedSurrogate(Position),
-    /// An object has the same key twice, after unescaping.
+    /// An object has a duplicate key, after unescaping.
     #[error("duplicate key in the object at {0}")]
     DuplicateKey(Position),
     /// The nesting is deeper than 32 levels.
@@ -68,7 +68,7 @@ pub enum Malformed {
     TooDeep(Position),
 }
 
-/// A place in the body, both numbers from 1, the column in bytes.
+/// A position in the body. Both numbers count from 1, and the column counts bytes.
 #[derive(Clone, Copy, Debug, derive_more::Display, PartialEq, Eq)]
 #[display("line {line}, column {column}")]
 pub struct Position {
@@ -77,10 +77,10 @@ pub struct Position {
 }
 
 impl<'a> Json<'a> {
-    /// Reads one JSON text (RFC 8259) that is the whole of `body`.
+    /// Parses a body that is one JSON text (RFC 8259).
     ///
     /// # Errors
-    /// Says what is malformed and where.
+    /// What is malformed, and where.
     pub fn parse(body: &'a [u8]) -> Result<Self, Malformed> {
         if body.starts_with(BYTE_ORDER_MARK) {
             return Err(Malformed::ByteOrderMark);
@@ -94,13 +94,13 @@ impl<'a> Json<'a> {
         Reader { text, at: 0, keys: Vec::new() }.value(1)
     }
 
-    /// The member of an object with this key.
+    /// The object's member with this key.
     pub(crate) fn get(&self, key: &str) -> Option<&Self> {
         let Self::Object(members) = self else { return None };
         members.iter().find_map(|(name, value)| (name == key).then_some(value))
     }
 
-    /// The value that a string represents; nothing if this is not a string, or not a valid one.
+    /// Parses a string's text, or returns `None` if this is not a string or the text is invalid.
     pub(crate) fn parse_string<T: FromStr>(&self) -> Option<T> {
         if let Self::String(text) = self { text.parse().ok() } else { None }
     }
@@ -121,14 +121,14 @@ impl<'a> Json<'a> {
     }
 }
 
-/// It may be everything that somebody wrote: it is never shown by accident.
+/// The value may hold personal data, so `Debug` never shows it.
 impl fmt::Debug for Json<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Json(…)")
     }
 }
 
-/// The shortest JSON text of an object with these members, each a key and a value that `write` appends.
+/// The shortest JSON text of an object with these members. `write` appends a member's value.
 pub(crate) fn object_of<'m, Value: 'm>(
     members: impl IntoIterator<Item = (&'m str, Value)>,
     write: impl Fn(&mut String, Value),
@@ -158,7 +158,7 @@ pub(crate) fn push_string(text: &mut String, value: &str) {
     }
 }
 
-/// How many bytes [`push_string`] would append.
+/// How many bytes [`push_string`] appends.
 fn string_bytes(value: &str) -> usize {
     let escape_bytes = |byte: u8| match byte {
         b'"' | b'\\' | b'\x08' | b'\x0c' | b'\n' | b'\r' | b'\t' => 1,
@@ -168,12 +168,12 @@ fn string_bytes(value: &str) -> usize {
     "\"\"".len() + value.len() + value.bytes().map(escape_bytes).sum::<usize>()
 }
 
-/// The length in bytes of an array or an object, from the number and the total length of its items.
+/// The length in bytes of an array or object with this many items of this total length.
 fn container_bytes(items: usize, bytes: usize) -> usize {
     "[]".len() + bytes + items.saturating_sub(1)
 }
 
-/// Whether two keys are the same. A few are compared with each other, many by their hashes.
+/// Whether any two keys are equal. Compares a few keys pairwise, and many by their hashes.
 fn has_duplicate<Key: AsRef<str>>(keys: &[Key]) -> bool {
     const FEW: usize = 12;
     if keys.len() <= FEW {
@@ -184,11 +184,11 @@ fn has_duplicate<Key: AsRef<str>>(keys: &[Key]) -> bool {
     !keys.iter().all(|key| seen.insert(key.as_ref()))
 }
 
-/// Reads a text whose grammar was checked before, so it is not checked again.
+/// Reads a text whose grammar is already checked.
 struct Reader<'a> {
     text: &'a str,
     at: usize,
-    /// The keys of the objects that are being read and not kept, the innermost one's last.
+    /// The keys of the open objects whose members are not kept. The innermost object's keys are last.
     keys: Vec<Cow<'a, str>>,
 }
 
@@ -225,7 +225,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Checks an array or object that is not kept, and measures its shortest text.
+    /// Checks an array or object that is not kept, and returns the length of its shortest text.
     fn nested(&mut self, level: usize) -> Result<usize, Malformed> {
         if level > MAX_NESTING_LEVELS {
             return Err(Malformed::TooDeep(self.position(self.at)));
@@ -253,7 +253,7 @@ impl<'a> Reader<'a> {
         Ok(container_bytes(items, bytes))
     }
 
-    /// A member's key, and the colon behind it.
+    /// Reads a member's key and the colon after it.
     fn key(&mut self, object_start: usize) -> Result<Cow<'a, str>, Malformed> {
         let key = self.string(object_start)?;
         self.skip_white_space();
@@ -261,7 +261,7 @@ impl<'a> Reader<'a> {
         Ok(key)
     }
 
-    /// Whether another item of an array or object follows. Skips the comma before it, or the closing bracket.
+    /// Skips a comma or the closing bracket, and returns whether another item follows.
     fn goes_on(&mut self, closing: u8) -> bool {
         self.skip_white_space();
         let next = self.text.as_bytes()[self.at];
@@ -272,7 +272,7 @@ impl<'a> Reader<'a> {
         next != closing
     }
 
-    /// A string, unescaped. An error names the position `value_start`, where the value starts.
+    /// Reads and unescapes a string. An error gives the position `value_start`, where the value starts.
     fn string(&mut self, value_start: usize) -> Result<Cow<'a, str>, Malformed> {
         let (text, start) = (self.text, self.at);
         self.at += 1;
@@ -282,7 +282,7 @@ impl<'a> Reader<'a> {
             if text.as_bytes()[self.at] == b'"' {
                 break;
             }
-            // Of an escape, its second character too: it may be a quotation mark.
+            // Skip the escape's second character too: it may be a quotation mark.
             self.at += 2;
             is_escaped = true;
         }
@@ -290,7 +290,7 @@ impl<'a> Reader<'a> {
         if !is_escaped {
             return Ok(Cow::Borrowed(&text[start + 1..self.at - 1]));
         }
-        // The grammar holds already, so half a surrogate pair is all that can be wrong.
+        // The grammar is already checked, so the only possible error is half a surrogate pair.
         let unescaped = serde_json::from_str(&text[start..self.at]).map(Cow::Owned);
         unescaped.map_err(|_| Malformed::UnpairedSurrogate(self.position(value_start)))
     }

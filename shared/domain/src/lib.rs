@@ -1,7 +1,7 @@
-//! What an enquiry is and which one is valid.
+//! What an enquiry is, and when it is valid.
 //!
-//! Everything here is a value: parsed once at the edge, then passed on as a type that is always valid. The crate does no I/O,
-//! awaits nothing, and knows neither AWS nor HTTP nor the clock; `now` is always passed in.
+//! Everything here is a value. The edge parses it once and passes it on as a type that is always valid. The crate does
+//! no I/O and has no async code. It does not know AWS, HTTP or the clock: callers pass in `now`.
 
 mod blank;
 mod client;

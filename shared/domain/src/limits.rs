@@ -1,7 +1,7 @@
-//! The limits of what a caller may send, the limits of what a response lists, and the key that no form may have. The build script
-//! checks the forms registry against the same limits.
+//! The limits on requests and responses, and the one reserved form key. The build script checks the forms registry
+//! against the same limits.
 
-/// The deepest nesting that is read, the outermost object or array being level 1 (contract, `malformed_json`).
+/// The deepest nesting that we read. The outermost object or array is level 1 (contract, `malformed_json`).
 pub(crate) const MAX_NESTING_LEVELS: usize = 32;
 /// The longest idempotency key, in characters (contract, `invalid_idempotency_key`).
 pub(crate) const MAX_IDEMPOTENCY_KEY_CHARACTERS: usize = 255;
@@ -13,11 +13,11 @@ pub(crate) const MAX_FIELDS: usize = 60;
 pub(crate) const MAX_FIELDS_BYTES: usize = 16_384;
 /// The longest name of a field, in bytes of UTF-8 (contract, `invalid_field_name`).
 pub(crate) const MAX_FIELD_NAME_BYTES: usize = 128;
-/// The longest email address, in bytes: RFC 5321 section 4.5.3.1.3 less its angle brackets.
+/// The longest email address, in bytes: RFC 5321 section 4.5.3.1.3, minus the angle brackets.
 pub(crate) const MAX_EMAIL_ADDRESS_BYTES: usize = 254;
-/// The most violations that are listed (contract, Every response). More are only counted.
+/// The most violations that a response lists (contract, Every response). Further ones are only counted.
 pub(crate) const MAX_LISTED_VIOLATIONS: usize = 100;
 /// The longest `param`, in bytes of UTF-8 (contract, Every response).
 pub(crate) const MAX_PARAM_BYTES: usize = 128;
-/// What logs, metrics, subjects and tags say instead of the key of a form that the registry does not have.
+/// Replaces an unregistered form's key in logs, metrics, subjects and tags.
 pub(crate) const UNREGISTERED: &str = "unregistered";

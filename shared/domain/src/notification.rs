@@ -1,5 +1,5 @@
-//! The rules of an enquiry's notification: how long a claim holds, when to try again, when to give up, and what SES
-//! may say about the mail.
+//! The rules for an enquiry's notification: how long a claim lasts, when to retry, when to give up, and the events that
+//! SES reports for the email.
 
 use std::str::FromStr;
 
@@ -12,30 +12,30 @@ use crate::time::saturating_add;
 const LEASE_ALPHABET: &[u8; 16] = b"0123456789abcdef";
 const LEASE_CHARACTERS: usize = 16;
 
-/// How long a claim holds. Longer than the function that claims may run (30 s), so that no mail is sent under an expired
+/// How long a claim lasts. It is longer than the claiming function may run (30 s), so no email is sent under an expired
 /// lease.
 pub const LEASE: SignedDuration = SignedDuration::from_secs(60);
-/// How long after a notification was queued the sweeper treats it as lost. A working mailer claims it much sooner.
+/// How long after queueing a notification the sweeper treats it as lost. A working mailer claims it much sooner.
 pub const DUE_AFTER_ENQUEUE: SignedDuration = SignedDuration::from_secs(60);
-/// The same for a notification that the sweeper queued itself: it may be part of a backlog, which takes longer.
+/// The same for a notification that the sweeper queued. It may be part of a backlog, which takes longer.
 pub const DUE_AFTER_REQUEUE: SignedDuration = SignedDuration::from_secs(120);
-/// A notification that is still not sent after this time is given up, and an alarm is raised.
+/// If a notification is still not sent after this time, the sweeper gives up and raises an alarm.
 pub const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(72);
 
-/// The wait after the first attempt; each further one doubles it.
+/// The wait after the first attempt. Each further attempt doubles it.
 const FIRST_RETRY_AFTER: SignedDuration = SignedDuration::from_secs(60);
 /// The longest wait.
 const RETRY_AFTER_AT_MOST: SignedDuration = SignedDuration::from_mins(15);
-/// The wait after an attempt whose outcome is unknown, added once more each time. If SES accepted the mail, its own event says so,
-/// and that event takes a while to arrive.
+/// The wait after an attempt with an unknown outcome. Each further attempt adds it once more. If SES accepted the
+/// email, it sends an event, which takes a while to arrive.
 const UNCONFIRMED_FOR: SignedDuration = SignedDuration::from_mins(5);
 
-/// Who holds a claim. It also identifies a claim whose response was lost.
+/// Identifies the holder of a claim, and a claim whose response was lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeaseId(String);
 
-/// How long an enquiry is kept after its mail was sent; by default, for ever. An enquiry that nobody may have read is always
-/// kept: its mail is not sent yet, was given up, or bounced.
+/// How long an enquiry is kept after its email was sent. The default is for ever. An enquiry that may be unread is
+/// always kept: its email is not sent yet, was given up, or bounced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Retention(Option<SignedDuration>);
 
@@ -44,20 +44,21 @@ pub struct Retention(Option<SignedDuration>);
 #[error("no number of days from 0, which keeps for ever, to 36500")]
 pub struct InvalidRetention;
 
-/// What SES says about a mail that it accepted (SES developer guide, event publishing). Events arrive in any order, so a later
-/// one in this order replaces an earlier one, and never the other way round.
+/// What SES reports about an email that it accepted (SES Developer Guide, event publishing). Events arrive in any
+/// order. An event that is later in this list replaces an earlier one, never the reverse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Display, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum Delivery {
     /// SES will try to deliver it.
     Accepted,
-    /// The inbox's server could not accept it and SES has stopped trying; or an automatic reply, such as out of office, came back.
+    /// The recipient's server could not accept it and SES has stopped trying, or an automatic reply came back, such as
+    /// out of office.
     SoftBounced,
-    /// The inbox's server accepted it.
+    /// The recipient's server accepted it.
     Delivered,
-    /// Someone at the inbox marked it as spam.
+    /// The recipient marked it as spam.
     Complained,
-    /// The inbox's server refused it for good.
+    /// The recipient's server rejected it permanently.
     Bounced,
     /// SES found a virus in it and sent nothing.
     Rejected,
@@ -70,7 +71,7 @@ impl LeaseId {
         Self(random_text("", LEASE_CHARACTERS, LEASE_ALPHABET))
     }
 
-    /// The id as it is stored.
+    /// The id as stored.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -78,7 +79,7 @@ impl LeaseId {
 }
 
 impl Retention {
-    /// When an enquiry expires if its mail was sent at `sent_at`; nothing if it never expires.
+    /// When an enquiry expires if its email was sent at `sent_at`, or `None` if it never expires.
     #[must_use]
     pub fn expires_at(self, sent_at: Timestamp) -> Option<Timestamp> {
         self.0.map(|retention| saturating_add(sent_at, retention))
@@ -98,24 +99,24 @@ impl FromStr for Retention {
 }
 
 impl Delivery {
-    /// All of them, in their order.
+    /// All values, in order.
     pub const ALL: &[Self] = Self::VARIANTS;
 
-    /// Whether the department probably has the mail. Otherwise the enquiry is kept, whatever the retention.
+    /// Whether the department probably has the email. If not, the enquiry is kept, whatever the retention.
     #[must_use]
     pub const fn is_good(self) -> bool {
         matches!(self, Self::Accepted | Self::Delivered)
     }
 
-    /// The word that the record holds.
+    /// The delivery as stored in the record.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// How long to wait after this many attempts: one minute, doubled each time, at most a quarter of an hour. `jitter`, from 0 to
-/// 1, takes away up to half of it, so that a backlog does not come back all at once.
+/// How long to wait after this many attempts: one minute, doubled each time, up to 15 minutes. `jitter`, from 0 to 1,
+/// takes off up to half, so that a backlog does not return all at once.
 #[must_use]
 pub fn retry_after(attempts: u32, jitter: f64) -> SignedDuration {
     let doublings = attempts.saturating_sub(1).min(4);
@@ -123,8 +124,8 @@ pub fn retry_after(attempts: u32, jitter: f64) -> SignedDuration {
     longest.mul_f64(1.0 - jitter.clamp(0.0, 1.0) / 2.0)
 }
 
-/// How long to wait for SES's event after this many attempts, if SES may have accepted the last one: five minutes for each, at
-/// most a quarter of an hour. Always longer than a lease.
+/// How long to wait for SES's event after this many attempts, if SES may have accepted the last one: five minutes for
+/// each, up to 15 minutes. Always longer than a lease.
 #[must_use]
 pub fn unconfirmed_for(attempts: u32) -> SignedDuration {
     (UNCONFIRMED_FOR * i32::try_from(attempts.clamp(1, 3)).unwrap_or(1)).min(RETRY_AFTER_AT_MOST)

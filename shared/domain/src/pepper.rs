@@ -1,4 +1,4 @@
-//! The secret for hashing values that must not be stored.
+//! The secret for hashing values that must not be stored in the clear.
 
 use std::str::FromStr;
 
@@ -10,10 +10,10 @@ use sha2::Sha256;
 use crate::client::Client;
 use crate::idempotency::{Fingerprint, IdempotencyKey};
 
-/// The fewest bytes that a pepper may have: RFC 2104 section 3 advises the length of the hash, 32 for SHA-256.
+/// The shortest pepper, in bytes. RFC 2104 section 3 recommends the length of the hash, which is 32 for SHA-256.
 const MIN_PEPPER_BYTES: usize = 32;
 
-/// The secret under which idempotency keys and clients are hashed before they are stored.
+/// The secret for hashing idempotency keys and clients before they are stored.
 #[derive(Clone, derive_more::Debug)]
 #[debug("Pepper(…)")]
 pub struct Pepper(Hmac<Sha256>);
@@ -24,22 +24,21 @@ pub struct Pepper(Hmac<Sha256>);
 pub struct PepperTooShort;
 
 impl Pepper {
-    /// The key of an idempotency record: the hex HMAC of its scope and the caller's key, so that no key is stored in the
-    /// clear.
+    /// The key of an idempotency record: the hex HMAC of the scope and the caller's key.
     #[must_use]
     pub fn idempotency_record_key(&self, scope: &str, key: &IdempotencyKey) -> String {
         to_hex(self.0.clone(), &[scope, "\0", key.as_str()])
     }
 
-    /// What an idempotency record stores about a submission: the hex HMAC of its fingerprint. A short submission could be guessed
+    /// The submission's fingerprint as its hex HMAC, for the idempotency record. A short submission could be guessed
     /// from a plain hash.
     #[must_use]
     pub fn fingerprint_hmac(&self, fingerprint: Fingerprint) -> String {
         to_hex(self.0.clone(), &[&fingerprint.to_hex()])
     }
 
-    /// The key under which a client's requests are counted on the day of `now`: the hex HMAC of the client under the
-    /// day's own key, so that nobody can link a client's counters of two days.
+    /// The key for counting a client's requests on the day of `now`: the hex HMAC of the client under that day's key.
+    /// Nobody can link a client's counters of two days.
     #[must_use]
     pub fn client_key(&self, client: &Client, now: Timestamp) -> String {
         let day = now.to_zoned(TimeZone::UTC).date().to_string();
@@ -48,7 +47,7 @@ impl Pepper {
     }
 }
 
-/// HMAC takes a key of any length (RFC 2104 section 2), so this cannot fail.
+/// HMAC accepts a key of any length (RFC 2104 section 2), so this cannot fail.
 #[expect(clippy::expect_used, reason = "the type of the error says otherwise, the algorithm does not")]
 fn keyed(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("HMAC takes keys of any length")

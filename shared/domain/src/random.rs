@@ -1,13 +1,14 @@
-//! Randomness from the system: ids that nobody can guess, and jitter.
+//! Random ids that nobody can guess, and jitter for retries.
 
 /// `prefix` and `count` characters of `alphabet`, each equally likely, from the system's random source.
 ///
 /// # Panics
-/// When the system has no randomness, which cannot happen on Linux after it has booted.
+/// When the system has no randomness. This cannot happen on Linux after it has booted.
 pub(crate) fn random_text(prefix: &str, count: usize, alphabet: &[u8]) -> String {
     let mut text = String::with_capacity(prefix.len() + count);
     text.push_str(prefix);
-    // Bytes from the last, incomplete run of the alphabet are drawn again, or its first characters would be likelier.
+    // Redraw bytes above the last whole multiple of the alphabet's length. They would make its first characters more
+    // likely.
     let unbiased = 256 - 256 % alphabet.len();
     while text.len() < prefix.len() + count {
         let mut bytes = [0; 16];
@@ -20,8 +21,8 @@ pub(crate) fn random_text(prefix: &str, count: usize, alphabet: &[u8]) -> String
     text
 }
 
-/// A random number from 0 to 1, which spreads out the retries of callers that failed at the same time. It is 0.5 if the system has
-/// no randomness: the retries are then spread out less.
+/// A random number from 0 to 1. It spreads out the retries of callers that failed at the same time. It is 0.5 if the
+/// system has no randomness, which spreads the retries less.
 #[must_use]
 pub fn jitter() -> f64 {
     getrandom::u32().map_or(0.5, |random| f64::from(random) / f64::from(u32::MAX))

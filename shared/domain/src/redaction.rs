@@ -1,8 +1,8 @@
-//! Credentials that people paste into forms, and their removal (contract, Pasted credentials).
+//! Removes credentials that people paste into forms (contract, Pasted credentials).
 //!
-//! A department must never be mailed a live key, so this runs over every text before it is stored, hashed, mailed or logged.
-//! A credential is recognised by its shape alone, in one pass and in linear time: no text can make a pattern backtrack. In
-//! doubt it is removed: a lost word costs a question, a leaked key costs more.
+//! We must never email a live key to a department. So this checks every text before we store, hash, email or log it. It
+//! recognises a credential by its shape, in one pass and in linear time, without backtracking. If in doubt, it removes
+//! the text: a lost word costs a question, but a leaked key costs more.
 
 mod scanner;
 
@@ -13,10 +13,11 @@ use scanner::{Scanner, could_be_torn};
 
 /// The credentials of one kind that were removed from a field.
 #[derive(Clone, derive_more::Debug, PartialEq, Eq)]
-// A param may hold what people wrote: it is never shown by accident.
+// A param may hold personal data, so `Debug` never shows it.
 #[debug("Redaction({count} × {kind})")]
 pub struct Redaction {
-    /// The path of the field, such as `fields.message`, itself without credentials. It may contain the sender's text: never log it.
+    /// The path of the field, such as `fields.message`, without credentials. It may contain the sender's text: never
+    /// log it.
     pub param: String,
     /// The kind of credential.
     pub kind: CredentialKind,
@@ -25,7 +26,7 @@ pub struct Redaction {
 }
 
 impl Redaction {
-    /// One redaction for each kind that a field held.
+    /// One redaction for each kind that a field contained.
     pub(crate) fn of_field(name: &str, kinds: &[CredentialKind]) -> Vec<Self> {
         let mut redactions: Vec<Self> = Vec::new();
         for &kind in kinds {
@@ -38,26 +39,26 @@ impl Redaction {
     }
 }
 
-/// A text without its credentials, each replaced by `[REDACTED:<kind>]`.
+/// A text with each credential replaced by `[REDACTED:<kind>]`.
 pub(crate) struct Redacted {
     pub(crate) text: String,
-    /// The kind of each, in the order of the text.
+    /// The kind of each credential, in the order of the text.
     pub(crate) kinds: Vec<CredentialKind>,
 }
 
-/// Removes the credentials from a text; nothing if it holds none.
+/// Removes the credentials from a text. Returns `None` if there are none.
 pub(crate) fn redact(text: &str) -> Option<Redacted> {
     replaced(text, Scanner::of(text))
 }
 
-/// Removes the credentials from the value of the field `name`. The name itself can make the value a credential, such as
-/// `client_secret`.
+/// Removes the credentials from the value of the field `name`. A name such as `client_secret` can mark the value as a
+/// credential.
 pub(crate) fn redact_value(name: &str, value: &str) -> Option<Redacted> {
     replaced(value, Scanner::of_value(name, value))
 }
 
-/// The first `max_bytes` of a text at most, without credentials. A token that the cut may have torn is removed too, because half a
-/// token is not recognised.
+/// The first `max_bytes` of a text at most, without credentials. A token that may be cut in two is also removed,
+/// because half a token is not recognised.
 pub(crate) fn redact_beginning(text: &str, max_bytes: usize) -> Cow<'_, str> {
     let mut beginning = &text[..text.floor_char_boundary(max_bytes)];
     if beginning.len() < text.len() {

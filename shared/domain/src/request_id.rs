@@ -1,4 +1,4 @@
-//! The id of one call.
+//! The id of one request.
 
 use std::str::FromStr;
 
@@ -6,7 +6,7 @@ const PREFIX: &str = "req_";
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const RANDOM_CHARACTERS: usize = 12;
 
-/// `req_` and 12 random characters of `[0-9A-Za-z]`: an engineer finds a call by it (contract, Every response).
+/// `req_` and 12 random characters of `[0-9A-Za-z]`. Engineers use it to find a request (contract, Every response).
 #[derive(Clone, Debug, derive_more::Display, PartialEq, Eq)]
 pub struct RequestId(String);
 
@@ -16,13 +16,13 @@ pub struct RequestId(String);
 pub struct InvalidRequestId;
 
 impl RequestId {
-    /// A new id from the system's random source; an id that a caller sends is never used.
+    /// A new id from the system's random source. We never use an id that a caller sends.
     #[must_use]
     pub fn random() -> Self {
         Self(crate::random::random_text(PREFIX, RANDOM_CHARACTERS, ALPHABET))
     }
 
-    /// The id as it stands on the wire.
+    /// The id as sent in responses.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

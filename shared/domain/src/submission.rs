@@ -9,39 +9,39 @@ use crate::redaction::Redaction;
 use crate::unknown_key::unknown_key;
 use crate::violation::{Violation, ViolationCode, Violations};
 
-/// A valid submission: what was sent, not yet what was recorded.
+/// A valid submission that is not recorded yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Submission {
-    /// Which form it came from.
+    /// The form that was sent.
     pub form: Form,
-    /// Which department it asks for.
+    /// The department that it is for.
     pub dept: Option<Dept>,
     /// The form's answers, without credentials.
     pub fields: Fields,
-    /// Which credentials were removed from the answers.
+    /// The credentials that were removed from the answers.
     pub redactions: Vec<Redaction>,
 }
 
 /// Why a JSON document is not a valid submission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Invalid {
-    /// It is not an object.
+    /// The document is not an object.
     NotAnObject,
-    /// Everything that is wrong with it: what is present in the order sent, then what is absent. Never empty.
+    /// All its violations: first those of what was sent, in the order sent, then those of what is absent. Never empty.
     Violations(Violations),
 }
 
 impl Submission {
-    /// Takes a document as a submission. `id` and `status` are ignored, because only the server sets them. Any other key that
-    /// the contract does not have is a violation.
+    /// Parses a submission. `id` and `status` are ignored, because only the server sets them. Any other key that is not
+    /// in the contract is a violation.
     ///
     /// # Errors
-    /// Everything that is wrong with the document, at once.
+    /// All violations at once.
     pub fn parse(document: &Json<'_>) -> Result<Self, Invalid> {
         let Json::Object(members) = document else {
             return Err(Invalid::NotAnObject);
         };
-        // The form may stand behind the fields that it has rules for.
+        // The form may come after its fields, so look it up first.
         let rules = document.get("form").and_then(Json::parse_string).and_then(|form: Form| form.rules());
         let sent_fields = document.get("fields");
         let (mut form, mut dept, mut fields) = (None, None, None);
@@ -61,7 +61,7 @@ impl Submission {
         if sent_fields.is_none() {
             violations.add(|| Violation::new(ViolationCode::FieldsRequired, "fields"));
         }
-        // Of too many fields nothing else is said (contract, Every response).
+        // Too many fields get no further violations (contract, Every response).
         if !sent_fields.is_some_and(Fields::are_too_many) {
             absent_fields(sent_fields, rules, &mut violations);
         }
@@ -74,14 +74,15 @@ impl Submission {
         }
     }
 
-    /// How severe it is, if the form has a first response.
+    /// The submission's severity, if the form has a first response.
     #[must_use]
     pub fn severity(&self) -> Option<Severity> {
         self.form.rules()?.severity(|field| self.fields.text_of(field))
     }
 }
 
-/// Adds a violation for each required field that is absent: consent, then the form's own (contract, Every response).
+/// Adds a violation for each required field that is absent: first consent, then the form's fields (contract, Every
+/// response).
 fn absent_fields(sent: Option<&Json<'_>>, rules: Option<&FormRules>, violations: &mut Violations) {
     let is_present = |name: &str| sent.is_some_and(|fields| fields.get(name).is_some());
     if !is_present("consent") {

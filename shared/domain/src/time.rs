@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-/// The time that is `duration` after `time`; the latest possible time, if that would be later.
+/// `time` plus `duration`, up to the latest possible time.
 #[must_use]
 pub fn saturating_add(time: Timestamp, duration: SignedDuration) -> Timestamp {
     time.saturating_add(duration).unwrap_or(Timestamp::MAX)

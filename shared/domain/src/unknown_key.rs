@@ -1,9 +1,10 @@
-//! A top-level key that the contract does not have. It is a violation, because its content would be lost despite a 201.
+//! Top-level keys that are not in the contract. They are violations: otherwise their content would be lost despite a
+//! 201.
 
 use crate::json::Json;
 use crate::violation::{Violation, ViolationCode};
 
-/// Other names that people use for the three keys, in lower case and without separators.
+/// Names that people use instead of the contract's three keys, in lower case and without separators.
 const MEANT: [(&str, &[&str]); 3] = [
     ("form", &["form", "forms", "formid", "formkey", "formname", "formslug", "formtype"]),
     (
@@ -39,11 +40,12 @@ const MEANT: [(&str, &[&str]); 3] = [
     ),
 ];
 
-/// The violation. Its message suggests the key that the sender most likely meant. `has_fields`: whether the key `fields` was sent.
+/// The violation. Its message suggests the key that the sender probably meant. `has_fields` is whether the key `fields`
+/// was sent.
 pub(crate) fn unknown_key(key: &str, value: &Json<'_>, has_fields: bool) -> Violation {
     let violation = Violation::of_key(ViolationCode::UnknownKey, "", key);
     let hint = match meant_by(&violation.param) {
-        // A text cannot be all answers, nor can a second object.
+        // Only an object can be `fields`, and only one.
         Some("fields") if has_fields || !matches!(value, Json::Object(_)) => None,
         meant => meant,
     };
@@ -55,7 +57,7 @@ pub(crate) fn unknown_key(key: &str, value: &Json<'_>, has_fields: bool) -> Viol
                 violation.param
             )
         }
-        // What was cut or removed from the key is no name to send.
+        // Do not suggest a name that was cut or redacted.
         None if key.is_empty() || key != violation.param => "Send answers inside \"fields\".".to_owned(),
         None => format!("Send answers inside \"fields\", as \"fields.{}\".", violation.param),
     };
@@ -71,7 +73,7 @@ fn is_idempotency_key(key: &str) -> bool {
     plain(key) == "idempotencykey"
 }
 
-/// The same text for `Form-Id`, `formId` and `form_id`.
+/// Lower case without separators: `Form-Id`, `formId` and `form_id` become the same text.
 fn plain(key: &str) -> String {
     key.chars().filter(char::is_ascii_alphanumeric).map(|character| character.to_ascii_lowercase()).collect()
 }

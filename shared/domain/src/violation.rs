@@ -1,11 +1,11 @@
-//! What can be wrong with a submission.
+//! The violations of a submission.
 
 use serde::Serialize;
 
 use crate::limits::{MAX_FIELD_NAME_BYTES, MAX_FORM_BYTES, MAX_LISTED_VIOLATIONS, MAX_PARAM_BYTES};
 use crate::redaction::redact_beginning;
 
-/// The contract's code for one thing that is wrong with a submission; all of them are a 422.
+/// The contract's code for one error in a submission. The status is always 422.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::Display, strum::IntoStaticStr, strum::VariantArray)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -31,7 +31,7 @@ pub enum ViolationCode {
 }
 
 impl ViolationCode {
-    /// All of them, in the order of the contract.
+    /// All codes, in the contract's order.
     pub const ALL: &[Self] = <Self as strum::VariantArray>::VARIANTS;
 
     fn message(self) -> String {
@@ -72,21 +72,21 @@ impl ViolationCode {
     }
 }
 
-/// One thing that is wrong with a submission, and where.
+/// One error in a submission, and where it is.
 #[derive(Clone, derive_more::Debug, PartialEq, Eq, Serialize)]
-// Param and message may hold what people wrote: they are never shown by accident.
+// Param and message may hold personal data, so `Debug` never shows them.
 #[debug("Violation({code})")]
 pub struct Violation {
-    /// What is wrong.
+    /// The code of the error.
     pub code: ViolationCode,
-    /// The path of the key it is about, such as `fields.email`. It may contain the sender's text: never log it.
+    /// The path of the key, such as `fields.email`. It may contain the sender's text: never log it.
     pub param: String,
-    /// What to do about it, in words for a web developer.
+    /// How to fix it, for a web developer.
     pub message: String,
 }
 
-/// Everything that is wrong with a submission, in the contract's order. Only the first 100 are listed: a body of 64 KiB can have
-/// twenty thousand.
+/// All violations of a submission, in the contract's order. Only the first 100 are listed, because a body of 64 KiB can
+/// have twenty thousand.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Violations {
     listed: Vec<Violation>,
@@ -99,15 +99,14 @@ impl Violation {
         Self { code, param: param.to_owned(), message: code.message() }
     }
 
-    /// A violation about a key that the sender chose, below `parent`, such as `fields.`. Its param has no credential in it, and
-    /// is cut to the length that the contract allows.
+    /// A violation about a key that the sender chose, below `parent`, such as `fields.`. Its param has no credentials,
+    /// and is cut to the contract's maximum length.
     pub(crate) fn of_key(code: ViolationCode, parent: &str, key: &str) -> Self {
         let mut param = format!("{parent}{}", redact_beginning(key, MAX_FIELD_NAME_BYTES));
         param.truncate(param.floor_char_boundary(MAX_PARAM_BYTES));
         Self { code, param, message: code.message() }
     }
 
-    /// A violation about a field.
     pub(crate) fn of_field(code: ViolationCode, name: &str) -> Self {
         Self::of_key(code, "fields.", name)
     }
@@ -122,13 +121,13 @@ impl Violation {
     }
 }
 
-/// A count as people read it: `16,384`.
+/// A count with separators: `16,384`.
 pub(crate) fn grouped(count: usize) -> String {
     if count < 1_000 { count.to_string() } else { format!("{},{:03}", grouped(count / 1_000), count % 1_000) }
 }
 
 impl Violations {
-    /// Adds a violation. It is built only if it is listed.
+    /// Adds a violation, which is built only if it is listed.
     pub(crate) fn add(&mut self, violation: impl FnOnce() -> Violation) {
         if self.listed.len() < MAX_LISTED_VIOLATIONS {
             self.listed.push(violation());
@@ -141,13 +140,13 @@ impl Violations {
         self.listed.is_empty()
     }
 
-    /// The first of them, at most 100.
+    /// The first violations, up to 100.
     #[must_use]
     pub fn listed(&self) -> &[Violation] {
         &self.listed
     }
 
-    /// How many violations there are beyond the listed ones.
+    /// How many further violations are not listed.
     #[must_use]
     pub fn unlisted(&self) -> usize {
         self.unlisted

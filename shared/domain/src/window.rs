@@ -1,53 +1,53 @@
-//! The fixed window of the rate limit.
+//! The rate limit's fixed window.
 
 use jiff::Timestamp;
 
 const MILLISECONDS_PER_SECOND: i64 = 1_000;
 
-/// A minute since the epoch. A client's requests are counted for each window.
+/// One minute of the clock. A client's requests are counted in each window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Window {
     start_second: i64,
 }
 
-/// What counting a request came to.
+/// The result of counting a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counted {
     /// The request is within its client's quota of this window.
     Within {
-        /// The client's requests in this window, this one included, from 1 to the limit.
+        /// The client's requests in this window including this one, from 1 to the limit.
         hits: u32,
     },
     /// The client has used up its quota of this window.
     Over,
-    /// The database throttles the counter, as in a flood of requests. The next request may be counted again.
+    /// DynamoDB throttles the counter, as in a flood of requests. The next request may be counted again.
     Throttled,
 }
 
 impl Window {
-    /// How long each window is, in seconds (contract, Rate limit).
+    /// The length of a window, in seconds (contract, Rate limit).
     pub const SECONDS: i64 = 60;
 
-    /// The window that `now` lies in.
+    /// The window that contains `now`.
     #[must_use]
     pub fn containing(now: Timestamp) -> Self {
         let minute = now.as_millisecond().div_euclid(Self::SECONDS * MILLISECONDS_PER_SECOND);
         Self { start_second: minute * Self::SECONDS }
     }
 
-    /// When it starts, in seconds of the epoch.
+    /// When the window starts, in seconds since the epoch.
     #[must_use]
     pub fn start_second(self) -> i64 {
         self.start_second
     }
 
-    /// When the next one starts, in seconds of the epoch.
+    /// When the next window starts, in seconds since the epoch.
     #[must_use]
     pub fn end_second(self) -> i64 {
         self.start_second + Self::SECONDS
     }
 
-    /// How long a client at `now`, in this window, has to wait for the next, in whole seconds from 1 to 60.
+    /// How long a client waits at `now`, in this window, for the next window, in whole seconds from 1 to 60.
     #[must_use]
     pub fn seconds_to_reset(self, now: Timestamp) -> i64 {
         let left = self.end_second() * MILLISECONDS_PER_SECOND - now.as_millisecond();

@@ -1,4 +1,5 @@
-//! What the build script says of a bad entry. It runs as it stands here, for a build that fails cannot be a test.
+//! The build script's errors for bad entries. The tests run its modules directly, because a failing build cannot be a
+//! test.
 
 #[path = "../build/bank_holidays.rs"]
 mod bank_holidays;
@@ -21,7 +22,7 @@ fn check_forms(text: &str, expected: &[&str]) {
     assert_eq!(all(registry::compile(text)), expected, "{text}");
 }
 
-/// Expects what is wrong with one more key of a field that is good without it; the key stands on line 8.
+/// Expects these errors when this key, on line 8, is added to a valid field.
 #[track_caller]
 fn check_field(key: &str, expected: &[&str]) {
     check_forms(
@@ -94,7 +95,7 @@ fn a_pattern_that_does_not_compile_is_refused_with_the_reason() {
         "pattern = '(a'\nmax_length = 9\nhelp = \"Send a.\"",
         &["8: the pattern does not compile: found open group without closing ')'"],
     );
-    // What compiles by itself and not with what we put around, and the other way round.
+    // A pattern that compiles alone but not inside our parentheses, and the reverse.
     check_field(
         "pattern = '(?x) a # b'\nmax_length = 9\nhelp = \"Send a.\"",
         &["8: the pattern does not compile: found open group without closing ')'"],

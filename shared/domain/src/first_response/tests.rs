@@ -10,7 +10,7 @@ fn check(severity: Severity, received_at: &str, expected: &str) {
 fn sev_1_is_due_within_an_hour_around_the_clock() {
     check(Severity::Sev1, "2026-11-21T03:00:00.5Z", "2026-11-21T04:00:00.5Z");
     check(Severity::Sev1, "2026-12-25T23:30:00Z", "2026-12-26T00:30:00Z");
-    // Both nights in which London's clocks change: an hour is an hour.
+    // Both nights on which London's clocks change. An hour is still an hour.
     check(Severity::Sev1, "2026-03-29T00:30:00Z", "2026-03-29T01:30:00Z");
     check(Severity::Sev1, "2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z");
 }
@@ -36,14 +36,14 @@ fn sev_3_is_due_within_nine_business_hours() {
 
 #[test]
 fn bank_holidays_of_england_and_wales_do_not_count() {
-    // Christmas 2026: Friday; Boxing Day falls on Saturday, so Monday is the substitute.
+    // Christmas 2026 is on a Friday. Boxing Day is on a Saturday, so Monday is the substitute day.
     check(Severity::Sev3, "2026-12-24T12:00:00Z", "2026-12-29T12:00:00Z");
     check(Severity::Sev2, "2026-12-24T17:00:00Z", "2026-12-29T12:00:00Z");
-    // Easter 2026, in which the clocks have just changed: Good Friday on 3 April, Easter Monday on the 6th.
+    // Easter 2026, just after the clocks change: Good Friday is 3 April, Easter Monday is 6 April.
     check(Severity::Sev3, "2026-04-02T12:00:00Z", "2026-04-07T12:00:00Z");
     // New Year's Day.
     check(Severity::Sev2, "2026-12-31T17:30:00Z", "2027-01-04T12:30:00Z");
-    // Holidays of Scotland and of Northern Ireland alone are business days here.
+    // Holidays only in Scotland or Northern Ireland are business days here.
     check(Severity::Sev2, "2026-01-02T09:00:00Z", "2026-01-02T13:00:00Z");
     check(Severity::Sev2, "2026-03-17T09:00:00Z", "2026-03-17T13:00:00Z");
 }
@@ -56,7 +56,7 @@ fn a_weekend_in_which_the_clocks_change_is_a_weekend() {
 
 #[test]
 fn past_the_bank_holidays_that_are_known_every_weekday_counts() {
-    // The first New Year's Day of which nothing is known, if it is no weekend.
+    // The first weekday New Year's Day after the last known bank holiday.
     let years = i64::from(BANK_HOLIDAYS.last().unwrap().year()) + 1..;
     let is_weekday = |year: &i64| weekday(days_since_epoch(*year, 1, 1)) < 5;
     let new_year = days_since_epoch(years.clone().find(is_weekday).unwrap(), 1, 1) * MINUTES_OF_A_DAY;
@@ -77,10 +77,10 @@ fn it_is_said_90_days_before_the_bank_holidays_end() {
 
 const MINUTES_OF_A_DAY: i64 = 24 * 60;
 
-/// The same worked out the slow way: each minute of ten years is asked whether it is one of business, and those that are
-/// are counted. Days are reckoned and clocks are changed by the rule alone, without the library that is being tested.
+/// Calculates due times the slow way: lists every business minute of ten years, and counts. It uses only the rules for
+/// dates and clock changes, without the library under test.
 struct Oracle {
-    /// In minutes of the epoch.
+    /// Minutes since the epoch.
     minutes_of_business: Vec<i64>,
 }
 
@@ -107,7 +107,7 @@ impl Oracle {
         Self { minutes_of_business: Self::minutes().filter(is_business).collect() }
     }
 
-    /// The end of the last of so many minutes of business from this minute on, if ten years hold it.
+    /// The end of the last of this many business minutes from this minute on, if it is within the ten years.
     fn due(&self, received_at_minute: i64, minutes: usize) -> Option<i64> {
         let from = self.minutes_of_business.partition_point(|minute| *minute < received_at_minute);
         self.minutes_of_business.get(from + minutes - 1).map(|last| last + 1)
@@ -123,12 +123,12 @@ fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
-/// From Monday, 0: the epoch was a Thursday.
+/// Monday is 0. The epoch was a Thursday.
 fn weekday(day: i64) -> i64 {
     (day + 3).rem_euclid(7)
 }
 
-/// From the last Sunday of March to the last of October, each at 01:00 UTC.
+/// From the last Sunday of March to the last Sunday of October, each at 01:00 UTC.
 fn summer_of(year: i64) -> std::ops::Range<i64> {
     let last_sunday_of = |month| {
         let last_day = days_since_epoch(year, month, 31);
@@ -153,13 +153,13 @@ fn check_against(oracle: &Oracle, minute: i64) {
 #[test]
 fn ten_years_of_deadlines_are_what_counting_minutes_comes_to() {
     let oracle = Oracle::new();
-    // 37 is prime to the minutes of an hour and of a day: each of them is met.
+    // 37 is coprime to the minutes in an hour and in a day, so every minute of both is tested.
     let mut checked = 0;
     for minute in Oracle::minutes().step_by(37) {
         check_against(&oracle, minute);
         checked += 1;
     }
-    // And every minute around where business begins and ends, and around midnight, of the days that are special.
+    // On special days, test every minute around opening time, closing time and midnight.
     let edges =
         [(2026, 3, 29), (2026, 10, 25), (2026, 12, 24), (2026, 12, 28), (2027, 3, 26), (2027, 3, 29), (2022, 9, 19)];
     for (year, month, day) in edges {

@@ -2,7 +2,7 @@ use super::*;
 use crate::json::Json;
 use crate::{Invalid, Submission};
 
-/// Expects these violations, each as `code param`, in this order.
+/// Expects these violations in this order, each written as `code param`.
 #[track_caller]
 fn check(form: &str, fields: &str, expected: &[&str]) {
     let found = violations(&format!(r#"{{"form":"{form}","fields":{{{fields}}}}}"#));
@@ -18,7 +18,7 @@ fn violations(sent: &str) -> Vec<Violation> {
     }
 }
 
-/// A ticket that is good but for this field, which replaces the one of its name.
+/// A valid ticket, with the field of this name replaced.
 fn ticket_with(name: &str, value: &str) -> String {
     let good =
         [("request_id", "\"req_8Hn2Lp0Wd4Xc\""), ("environment", "\"live\""), ("endpoint", "\"GET /partner/v1/me\"")];

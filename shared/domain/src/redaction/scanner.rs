@@ -1,9 +1,9 @@
-//! Where in a text credentials stand.
+//! Finds credentials in a text.
 //!
-//! Every byte is looked at once by the loop. A look ahead from it is taken as a credential, and skipped; or it is short; or it
-//! stops where no later look ahead of its kind begins. So the time is linear, whatever somebody sends:
-//! `cargo bench --package domain` shows it. All that is cut out begins and ends at ASCII, or at a whole quotation mark or
-//! dash, so a place found in the bytes is a place between characters.
+//! The main loop visits each byte once. A look-ahead either finds a credential, which the loop skips, or is short, or
+//! its result is remembered for later look-aheads of its kind. So the time is linear for any text, as
+//! `cargo bench --package domain` shows. Each match starts and ends at an ASCII character, or at a whole quotation mark
+//! or dash. So byte offsets are always character boundaries.
 
 mod bearer;
 mod jwt;
@@ -17,7 +17,7 @@ use strum::VariantNames;
 
 use crate::credential::CredentialKind;
 
-/// What stands for a quotation mark, as it opens and as it closes; before each there may be backslashes.
+/// Opening and closing quotation marks, in all notations. Each may have backslashes before it.
 const QUOTES: [(&[u8], &[u8]); 9] = [
     (b"\"", b"\""),
     (b"'", b"'"),
@@ -30,18 +30,19 @@ const QUOTES: [(&[u8], &[u8]); 9] = [
     ("‘".as_bytes(), "’".as_bytes()),
 ];
 
-/// What stands for `+`, `/` and `=` in URLs (RFC 3986 section 2.1) and in JSON and HTML that is escaped more than it need be.
+/// `+`, `/` and `=` escaped for URLs (RFC 3986 section 2.1), and as some JSON and HTML writers escape them without
+/// need.
 const ESCAPED_BASE64: [&[u8]; 13] = [
     b"%2B", b"%2b", b"%2F", b"%2f", b"%3D", b"%3d", b"\\u002B", b"\\u002b", b"\\u002F", b"\\u003D", b"\\u003d", b"\\/",
     b"&#43;",
 ];
 
-/// A token without the end that would give it away has at least so many characters.
+/// The shortest text that may be a token cut off before its end, in characters.
 const TORN_CHARACTERS: usize = 8;
-/// How long the code of a colour on a terminal may be.
+/// The longest terminal colour code, in bytes.
 const COLOUR_BYTES: usize = 12;
 
-/// A credential, from its first byte to behind its last.
+/// A credential, from its first byte to just after its last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) start: usize,
@@ -49,11 +50,11 @@ pub(super) struct Found {
     pub(super) kind: CredentialKind,
 }
 
-/// One of [`QUOTES`], by its place.
+/// The index of a mark in [`QUOTES`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Quote(usize);
 
-/// A kind of character that a value is asked for.
+/// A kind of character to look for in a value.
 #[derive(Clone, Copy)]
 enum Class {
     WhiteSpace,
@@ -62,13 +63,13 @@ enum Class {
     Upper,
 }
 
-/// What the last search of its kind found, which each search that begins before that would find too. So every byte is searched
-/// once, however many searches begin in front of it.
+/// The last result of one kind of search. A search that starts between `from` and `found` has the same result. So each
+/// byte is searched once, wherever searches start.
 #[derive(Clone, Copy, Default)]
 struct Ahead {
     from: usize,
     found: Option<usize>,
-    /// What was found without what may trail a value.
+    /// The end of the match without trailing punctuation.
     trimmed: usize,
 }
 
@@ -76,27 +77,29 @@ struct Ahead {
 #[derive(Clone, Copy)]
 struct FieldOfSecret {
     kind: CredentialKind,
-    /// Whether the name is one of ours and the value one word: then it hardly is anything but the secret.
+    /// Whether the field's name is an identifier that ends with the secret's name, and the value is one word. Then the
+    /// value is almost certainly the secret.
     is_certain: bool,
 }
 
-/// The credentials of a text, from left to right.
+/// Iterates over the credentials in a text, from left to right.
 pub(super) struct Scanner<'a> {
     bytes: &'a [u8],
     at: usize,
     /// Where the last credential ended.
     last_end: usize,
-    /// What the text is by the name of its field.
+    /// Set if the field's name makes the text a secret.
     field: Option<FieldOfSecret>,
-    /// Where the last id of an AWS access key ended, or the last name of its secret: that secret may follow.
+    /// The end of the last AWS access key ID, or name of a secret access key. The secret may follow it.
     access_key_named_at: Option<usize>,
-    /// Before these places no JSON web token and no token after `Bearer` begins: a look ahead that was in vain has come so far.
+    /// No JSON web token starts before the first offset, and no bearer token before the second: a failed look-ahead got
+    /// this far.
     no_jwt_before: usize,
     no_token_before: usize,
-    /// The next end of a quotation, for each of the marks; and of a value without marks, in prose and in an assignment.
+    /// The next end of a quoted text, for each mark. The next end of an unquoted value, in prose and in an assignment.
     quotation_ends: [Ahead; QUOTES.len()],
     value_ends: [Ahead; 2],
-    /// Of the last end of a quotation, for each of the marks: whether what was quoted is a name, by what stands behind it.
+    /// For each mark, the last end of a quoted text, and whether that text is a name.
     quoted_names: [Option<(usize, bool)>; QUOTES.len()],
     /// The next character of each [`Class`].
     next_of_class: [Ahead; 4],
@@ -119,19 +122,19 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Whether what begins here is known to be no secret, and stays even where one would stand.
+    /// Whether a known public prefix starts here. Such a text is kept even where a secret is expected.
     fn is_public(&self, at: usize) -> bool {
         self.after_any(at, &[b"pk_", b"req_"]).is_some()
     }
 
-    /// Behind the mark of what was removed before, whose word for the kind is no name of a value.
+    /// The end of the mark of an earlier redaction. Its kind, such as `client_secret`, does not name a value.
     fn after_mark(&self, at: usize) -> Option<usize> {
         let kind = self.after_any(at, &[b"[REDACTED:"])?;
         let kind_end = CredentialKind::VARIANTS.iter().find_map(|word| self.after_any(kind, &[word.as_bytes()]))?;
         self.after_any(kind_end, &[b"]"])
     }
 
-    /// Whether something may begin here: what stands before does not join it, or is the end of an escape.
+    /// Whether a credential may start here: the byte before it does not join it, or ends an escape.
     fn begins(&self, at: usize, joins: impl Fn(u8) -> bool) -> bool {
         let before = &self.bytes[..at];
         before.last().is_none_or(|&byte| !joins(byte)) || ends_with_escape(before)
@@ -142,7 +145,7 @@ impl<'a> Scanner<'a> {
         from + rest.iter().position(|&byte| !belongs(byte)).unwrap_or(rest.len())
     }
 
-    /// The same where `+`, `/` and `=` may be escaped.
+    /// Like `end_of`, but `+`, `/` and `=` may be escaped.
     fn end_of_encoded(&self, from: usize, belongs: impl Fn(u8) -> bool) -> usize {
         let mut end = self.end_of(from, &belongs);
         while let Some(behind) = self.after_any(end, &ESCAPED_BASE64) {
@@ -151,7 +154,7 @@ impl<'a> Scanner<'a> {
         end
     }
 
-    /// Before what closes a quotation, which ends with its line at the latest.
+    /// The end of a quoted text: before the closing mark, or at the end of the line.
     fn end_of_quoted(&mut self, from: usize, quote: Quote) -> usize {
         let ahead = self.quotation_ends[quote.0].reaching(from, || {
             let closes = |at: usize| self.after_any(at, &[quote.closing()]).is_some();
@@ -163,7 +166,7 @@ impl<'a> Scanner<'a> {
         ahead.trimmed.max(from)
     }
 
-    /// Whether there is a character of this class between two places.
+    /// Whether the range contains a character of this class.
     fn has(&mut self, class: Class, start: usize, end: usize) -> bool {
         let ahead = self.next_of_class[class as usize].reaching(start, || {
             let next = self.end_of(start, |byte| !class.contains(byte));
@@ -173,7 +176,7 @@ impl<'a> Scanner<'a> {
         ahead.trimmed < end
     }
 
-    /// The same as [`is_random`] of what is between two places.
+    /// [`is_random`] for a range.
     fn is_random_between(&mut self, start: usize, end: usize, characters: usize, letters: usize) -> bool {
         let (lower, upper) = (self.has(Class::Lower, start, end), self.has(Class::Upper, start, end));
         let has_letter_and_digit = (lower || upper) && self.has(Class::Digit, start, end);
@@ -202,7 +205,7 @@ impl<'a> Scanner<'a> {
         at
     }
 
-    /// Behind a quotation mark, and which it is.
+    /// The offset after a quotation mark, and which mark it is.
     fn after_quote(&self, at: usize) -> Option<(usize, Quote)> {
         let from = self.end_of(at, |byte| byte == b'\\');
         let is_escape = |quote: &[u8]| quote != b"u0022" || from > at;
@@ -231,7 +234,8 @@ impl Class {
 }
 
 impl Ahead {
-    /// The same if it answers a search that begins at `from`, or else what `search` finds, as it is and trimmed.
+    /// Returns the remembered result if it holds for `from`, or runs `search`. `search` returns the end of the match,
+    /// and the end without trailing punctuation.
     fn reaching(self, from: usize, search: impl FnOnce() -> (usize, usize)) -> Self {
         if self.found.is_some_and(|found| (self.from..=found).contains(&from)) {
             return self;
@@ -241,10 +245,10 @@ impl Ahead {
     }
 }
 
-/// Whether an escape ends here, which looks like letters and is none: `\n` and `\u0022` of JSON, `%3D` of a URL, `=3D` of a
-/// mail's quoted-printable, `[32m` of a terminal.
+/// Whether the text ends with an escape that looks like letters: `\n` or `\u0022` in JSON, `%3D` in a URL, `=3D` in
+/// quoted-printable email, `[32m` on a terminal.
 fn ends_with_escape(before: &[u8]) -> bool {
-    // Two small letters would be the beginning of a word: `x=desk_live_chat`.
+    // Two lower-case letters could start a word: `x=desk_live_chat`.
     let is_code = |code: &[u8]| code.iter().all(u8::is_ascii_hexdigit) && !code.iter().all(u8::is_ascii_lowercase);
     match before {
         [.., b'\\', b'n' | b'r' | b't' | b'b' | b'f'] => true,
@@ -255,7 +259,8 @@ fn ends_with_escape(before: &[u8]) -> bool {
     }
 }
 
-/// Whether this is `[` and the numbers of a colour (ECMA-48, select graphic rendition), but for its last letter.
+/// Whether this ends with `[` and the numbers of a colour code (ECMA-48, select graphic rendition), without its final
+/// letter.
 fn ends_with_colour(code: &[u8]) -> bool {
     let is_number = |byte: &u8| byte.is_ascii_digit() || *byte == b';';
     code.iter().rposition(|byte| !is_number(byte)).is_some_and(|before| code[before] == b'[')
@@ -273,14 +278,14 @@ fn is_any_base64(byte: u8) -> bool {
     is_base64(byte) || is_base64_url(byte) || byte == b'='
 }
 
-/// Whether a run of characters without white space could be the beginning of a token, whose end was cut off with what would have
-/// given it away.
+/// Whether a run of non-space characters could be the start of a token whose recognisable end was cut off.
 pub(super) fn could_be_torn(run: &str) -> bool {
     let run = run.as_bytes();
     run.len() >= TORN_CHARACTERS && run.iter().any(u8::is_ascii_uppercase) && run.iter().any(u8::is_ascii_digit)
 }
 
-/// Whether this is no word: so many characters with letters and digits, or, without digits, so many letters of both cases.
+/// Whether this looks random, unlike a word: at least `characters` long with letters and digits, or `letters` long with
+/// letters of both cases.
 fn is_random(text: &[u8], characters: usize, letters: usize) -> bool {
     text.len() >= characters && has_letter_and_digit(text) || text.len() >= letters && has_both_cases(text)
 }

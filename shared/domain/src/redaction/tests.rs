@@ -3,7 +3,7 @@ use serde::Deserialize;
 
 use super::*;
 
-/// A text that holds credentials, and each of them with its kind, in order.
+/// A text with credentials, and each credential with its kind, in order.
 #[derive(Deserialize)]
 struct Positive {
     text: String,
@@ -115,7 +115,7 @@ fn what_is_written_without_spaces_ends_where_ascii_does() {
     check("Bearer mF_9.B5f-4.1JqM。", "Bearer [REDACTED:bearer_token]。");
 }
 
-/// Each of these may well be harmless, and each could be a key.
+/// Each of these may be harmless or a key.
 #[test]
 fn where_in_doubt_it_is_removed() {
     check("new Credicorp(\"sk_test_YOUR_KEY_HERE\")", "new Credicorp(\"[REDACTED:secret_key]\")");
@@ -146,7 +146,7 @@ fn the_name_of_a_field_can_make_its_value_a_secret() {
     check_value("client_secret", "I lost sk_live_abc", "I lost [REDACTED:secret_key]");
 }
 
-/// What the scanner looks for, whole and in pieces, so that its looks ahead meet each other.
+/// Whole and partial patterns of the scanner, so that its look-aheads overlap.
 const PIECES: [&str; 42] = [
     "sk_live_",
     "rk_",
@@ -215,7 +215,7 @@ fn any_text() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
 }
 
-/// Of each kind one, and what of it must not be left.
+/// A credential of each kind, and its part that must be removed.
 const CREDENTIALS: [(&str, &str); 9] = [
     ("sk_live_4eC39HqLyjWD", "4eC39HqLyjWD"),
     ("rk_test_9sJ3kLm20PqR", "9sJ3kLm20PqR"),
@@ -228,7 +228,7 @@ const CREDENTIALS: [(&str, &str); 9] = [
     ("\"access_token\": \"a1b2c3d4e5\"", "a1b2c3d4e5"),
 ];
 
-/// What may stand directly before a credential.
+/// What may come directly before a credential.
 const BEFORE: [&str; 6] = ["\n", " ", "\\n", "\u{1b}[1;32m", "\\u000a", "%0A"];
 
 proptest! {

@@ -8,13 +8,13 @@ fn parse(sent: &str) -> Result<Submission, Invalid> {
     Submission::parse(&Json::parse(sent.as_bytes()).unwrap())
 }
 
-/// The fingerprint of what was sent, which must be a submission.
+/// The fingerprint of a submission, which must be valid.
 fn print(sent: &str) -> Fingerprint {
     parse(sent).unwrap();
     Fingerprint::of(&Json::parse(sent.as_bytes()).unwrap())
 }
 
-/// Expects these violations, each as `code param`, in this order.
+/// Expects these violations in this order, each written as `code param`.
 #[track_caller]
 fn check_violations(sent: &str, expected: &[&str]) {
     let Err(Invalid::Violations(violations)) = parse(sent) else { panic!("{sent} is a submission") };
@@ -22,7 +22,7 @@ fn check_violations(sent: &str, expected: &[&str]) {
     assert_eq!(found, expected, "{sent}");
 }
 
-/// Expects the one violation in a submission that has one more field than a valid one.
+/// Expects these violations when a valid submission gets one more field.
 #[track_caller]
 fn check_field(field: &str, expected: &[&str]) {
     check_violations(&format!(r#"{{"form":"f","fields":{{{field},"consent":"yes"}}}}"#), expected);
@@ -276,7 +276,7 @@ fn nothing_of_the_senders_is_shown_for_debugging() {
     }
 }
 
-/// The fields as they are kept, and what was removed from them, each as `param kind count`.
+/// The fields after redaction, and what was removed, each written as `param kind count`.
 fn redacted(fields: &str) -> (String, Vec<String>) {
     let Submission { fields, redactions, .. } = parse(&format!(r#"{{"form":"f","fields":{{{fields}}}}}"#)).unwrap();
     let redactions = redactions.iter().map(|found| format!("{} {} {}", found.param, found.kind, found.count));
@@ -322,7 +322,7 @@ fn a_submission_is_never_refused_for_a_credential() {
     let longest = format!(r#"{{"form":"f","fields":{{"m":"{}","consent":"yes"}}}}"#, "sk_live_abc ".repeat(1_361));
     let submission = parse(&longest).unwrap();
     assert_eq!(submission.redactions[0].count, 1_361);
-    // Without it the local part is no longer one, and mail could be sent to the address that came in.
+    // Without the credential the local part is empty, but the address as sent was valid.
     assert!(parse(r#"{"form":"f","fields":{"email":"sk_live_abc@example.com","consent":"yes"}}"#).is_ok());
 }
 
@@ -342,7 +342,7 @@ fn the_fingerprint_is_taken_of_what_was_sent_and_not_of_what_is_kept() {
     assert_eq!(of(r#""sk_live_abc":1,"sk_live_def":2"#), of(r#""sk_live_def":2,"sk_live_abc":1"#));
 }
 
-/// Written down here, so that a release that would take a retry for another enquiry is noticed.
+/// A fixed value, so that the test fails if a release would treat a retry as a different enquiry.
 #[test]
 fn the_fingerprint_is_the_same_in_every_release() {
     let of = |sent| print(sent).to_hex();
@@ -419,7 +419,7 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// JSON texts of values that a field may have.
+/// JSON texts of valid field values.
 fn any_value() -> impl Strategy<Value = String> {
     prop_oneof![
         prop::collection::vec(any::<char>(), 0..20).prop_map(|text| quoted(&text.into_iter().collect::<String>())),
@@ -437,12 +437,12 @@ fn any_fields() -> impl Strategy<Value = Vec<(String, String)>> {
     })
 }
 
-/// Text with letters of both cases, white space and digits, so that a change of any of them is tried.
+/// Text with letters of both cases, white space and digits, to try changes to each of them.
 fn any_text() -> impl Strategy<Value = String> {
     "[a-cA-C0-2 é]{1,8}"
 }
 
-/// The fields with one thing changed in the last of them, which has this name, after an `n`, and this text.
+/// The fields with one change to the last one, which is named `n` plus `name` and has this text.
 fn any_change(
     mut fields: Vec<(String, String)>,
     name: &str,

@@ -3,11 +3,11 @@
 use super::{Found, Scanner, find, is_any_base64, is_random};
 use crate::credential::CredentialKind;
 
-/// The fewest characters of a token after `Bearer`, so that no standard's name is one (`Bearer OAuth2.0`).
+/// The shortest token after `Bearer`. Names of standards are shorter (`Bearer OAuth2.0`).
 const TOKEN_CHARACTERS: usize = 10;
-/// The same for one without digits, which could be prose.
+/// The shortest token without digits, which could be prose.
 const TOKEN_LETTERS: usize = 24;
-/// The same in a header, where hardly anything else can stand.
+/// The shortest token in a header, where little else is possible.
 const HEADER_TOKEN_CHARACTERS: usize = 6;
 
 impl Scanner<'_> {
@@ -19,14 +19,14 @@ impl Scanner<'_> {
         let is_header = self.ends_with_authorization(at);
         let mut spaced = self.after_spaces(self.after_any(scheme_end, &[b":", b"+"]).unwrap_or(scheme_end));
         if is_header {
-            // Long headers were once folded (RFC 9112 section 5.2).
+            // Long headers used to be folded (RFC 9112 section 5.2).
             spaced = self.end_of(spaced, |byte| byte.is_ascii_whitespace());
         }
         let start = self.after_quote(spaced).map_or(spaced, |(start, _)| start);
         if start == scheme_end || start < self.no_token_before || self.is_public(start) {
             return None;
         }
-        // Some issuers put the token's number in front of it.
+        // Some issuers put a number before the token.
         let number_end = self.end_of(start, |byte| byte.is_ascii_digit());
         let from = self.after_any(number_end, &[b"|"]).unwrap_or(start);
         let end = self.end_of_encoded(from, |byte| is_any_base64(byte) || matches!(byte, b'.' | b'~'));
@@ -43,7 +43,7 @@ impl Scanner<'_> {
         found.or(Some(Found { start, end, kind: CredentialKind::BearerToken }))
     }
 
-    /// Whether the header's name stands before: `Authorization: `, `"authorization":"`, `authorization=`.
+    /// Whether the header's name comes just before: `Authorization: `, `"authorization":"`, `authorization=`.
     fn ends_with_authorization(&self, at: usize) -> bool {
         const NAME: &[u8] = b"authorization";
         const BETWEEN_BYTES: usize = 8;

@@ -3,19 +3,19 @@
 use super::{Found, Scanner, has_letter_and_digit, is_base64_url};
 use crate::credential::CredentialKind;
 
-/// The shortest header of a JSON web token, `{"alg":"A"}`, is 15 characters.
+/// The shortest header of a JSON web token: `{"alg":"A"}` is 15 characters in base64url.
 const JWT_HEADER_CHARACTERS: usize = 15;
-/// A line of so many characters may have been broken by a mail program or a terminal.
+/// An email program or a terminal may have broken a line that is at least this long.
 const WRAPPED_LINE_CHARACTERS: usize = 60;
-/// What a broken line goes on with is no word.
+/// The shortest continuation of a broken line, so that it is not a word.
 const WRAPPED_REST_CHARACTERS: usize = 8;
 
-/// How the header of a JSON web token begins: an object, and the first of its quotation marks, or the white space before it.
+/// The start of a JSON web token's header in base64url: `{`, then a quotation mark or white space.
 const JWT_HEADERS: [&[u8]; 5] = [b"eyJ", b"eyA", b"ewo", b"ew0", b"ewk"];
 
 impl Scanner<'_> {
-    /// Three parts of base64url between dots, the first two of them JSON objects and the last perhaps empty (RFC 7515
-    /// section 7.1); or five, of which the second may be empty (RFC 7516 section 7.1).
+    /// Three base64url parts between dots: the first two are JSON objects, and the last may be empty (RFC 7515 section
+    /// 7.1). Or five parts, of which the second may be empty (RFC 7516 section 7.1).
     pub(super) fn jwt(&mut self, at: usize) -> Option<Found> {
         const PARTS: usize = 5;
         let is_object = self.after_any(at, &JWT_HEADERS).is_some();
@@ -47,8 +47,8 @@ impl Scanner<'_> {
         end.map(|end| Found { start: at, end, kind: CredentialKind::Jwt })
     }
 
-    /// The end of a part, which goes on behind the end of a line that is so long that it was broken. Of the last part nobody
-    /// knows whether it has ended, so what it goes on with must be no word.
+    /// The end of a part, which continues on the next line if its line was long enough to be broken. The last part may
+    /// already be complete, so its continuation must not look like a word.
     fn end_of_part(&self, from: usize, must_go_on: bool) -> usize {
         let mut end = self.end_of(from, is_base64_url);
         while let Some(next_line) = self.after_any(end, &[b"\n", b"\r\n", b"=\n", b"=\r\n"]) {

@@ -1,21 +1,21 @@
-//! Keys whose own beginning gives them away.
+//! Keys that their prefix identifies.
 
 use super::{Found, Scanner, has_both_cases, has_letter_and_digit, is_any_base64, is_base64, is_base64_url};
 use crate::credential::CredentialKind;
 
-/// The fewest characters that make a key of what follows its prefix. `sk_live_abc` is somebody's idea of a key.
+/// The fewest characters after a prefix. People write `sk_live_abc` as an example of a key.
 const KEY_CHARACTERS: usize = 3;
-/// The same where only the prefix `rk_` says so, or where the prefix could be the end of a word.
+/// The fewest after the less certain prefix `rk_`, or after a prefix that could be the end of a word.
 const DOUBTFUL_KEY_CHARACTERS: usize = 16;
-/// How much of a doubtful key is looked at.
+/// How many bytes of a doubtful key to check.
 const DOUBTFUL_KEY_BYTES: usize = 64;
 /// The characters after `AKIA` (IAM user guide, unique identifiers).
 const ACCESS_KEY_ID_CHARACTERS: usize = 16;
-/// The characters of an AWS secret access key, and how far behind its id or its name it may stand for us to believe it.
+/// The length of an AWS secret access key, and the furthest that it may be from its id or name, in characters.
 const SECRET_ACCESS_KEY_CHARACTERS: usize = 40;
 const SECRET_ACCESS_KEY_WITHIN: usize = 120;
 
-/// The words of each prefix; an underscore follows each word.
+/// The words of each prefix. An underscore follows each word.
 const KEY_PREFIXES: [(&[&[u8]], CredentialKind); 5] = [
     (&[b"sk", b"live"], CredentialKind::SecretKey),
     (&[b"sk", b"test"], CredentialKind::SecretKey),
@@ -31,12 +31,12 @@ impl Scanner<'_> {
         else {
             return self.bare_restricted_key(at);
         };
-        // What follows in `the sk_live_-prefixed keys` is no key.
+        // In `the sk_live_-prefixed keys`, no key follows.
         if self.bytes.get(from) == Some(&b'-') {
             return None;
         }
-        // The end of a word is no key's prefix (`task_live_report`), nor is the beginning of a sentence, unless what follows is
-        // no word. (A telephone begins a message with a capital.)
+        // The prefix may be the end of a word (`task_live_report`), or start a sentence: phones capitalise a message's
+        // first letter. Then it is a key only if what follows does not look like a word.
         if self.bytes[at].is_ascii_uppercase() || !self.begins(at, |byte| byte.is_ascii_lowercase()) {
             let window = &self.bytes[from..self.bytes.len().min(from + DOUBTFUL_KEY_BYTES)];
             let length = window.iter().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(window.len());
@@ -53,7 +53,7 @@ impl Scanner<'_> {
         matches.then_some(Found { start: at, end, kind })
     }
 
-    /// The first letter may be a capital, and some editors escape underscores for Markdown.
+    /// The first letter may be a capital. Some editors escape underscores for Markdown.
     fn after_prefix(&self, at: usize, words: &[&[u8]]) -> Option<usize> {
         let (first, others) = words.split_first()?;
         let lower = self.bytes[at].to_ascii_lowercase();
@@ -62,7 +62,7 @@ impl Scanner<'_> {
         others.iter().try_fold(underscore(first_end)?, |end, word| underscore(self.after_any(end, &[word])?))
     }
 
-    /// Two dashes are none of a key's: what follows may be `-----BEGIN`.
+    /// A key never has two dashes in a row: they may start `-----BEGIN`.
     fn end_of_key(&self, from: usize) -> usize {
         let mut end = from;
         while let Some(&byte) = self.bytes.get(end).filter(|_| self.after_any(end, &[b"--"]).is_none()) {
@@ -99,7 +99,7 @@ impl Scanner<'_> {
         Some(Found { start: at, end, kind: CredentialKind::AwsAccessKey })
     }
 
-    /// The secret that follows an id or a name. By itself it looks like a digest, and is left alone.
+    /// A secret that follows its id or name. Anywhere else it looks like a digest, and is kept.
     pub(super) fn secret_access_key(&self, at: usize) -> Option<Found> {
         let named_at = self.access_key_named_at.filter(|end| at.saturating_sub(*end) <= SECRET_ACCESS_KEY_WITHIN)?;
         if at != named_at + 1 && !self.begins(at, is_base64) {

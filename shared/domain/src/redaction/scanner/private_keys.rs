@@ -1,22 +1,22 @@
-//! Private keys as text: PEM (RFC 7468), PGP (RFC 9580 section 6), OpenSSH, SSH2.
+//! Private keys as text: PEM (RFC 7468), PGP (RFC 9580 section 6), OpenSSH and SSH2.
 
 use super::{Found, Scanner, is_base64};
 use crate::credential::CredentialKind;
 
-/// A run of so much base64 is key material; a word is not.
+/// The shortest run of base64 that is key material and not a word.
 const MATERIAL_CHARACTERS: usize = 16;
-/// So many characters that no word has are key material too, however short its lines.
+/// This many capitals and digits in total are key material too, however short the lines.
 const MATERIAL_IN_ALL: usize = 32;
-/// How far behind its marker key material may begin: there may be armour headers between (RFC 1421 section 4.6).
+/// How far after its marker key material may start. Armour headers may come between (RFC 1421 section 4.6).
 const MATERIAL_WITHIN: usize = 256;
-/// The longest text between the dashes of a marker.
+/// The longest label between a marker's dashes.
 const LABEL_BYTES: usize = 80;
-/// The dashes on each side of a marker; and what editors make of two of them.
+/// The dashes on each side of a marker, and the long dashes that editors turn pairs of them into.
 const DASHES: usize = 5;
 const LONG_DASHES: [&[u8]; 2] = ["–".as_bytes(), "—".as_bytes()];
 
 impl Scanner<'_> {
-    /// From the first dash of `BEGIN` to the last of `END` or, where that was cut off, to the end of the key material. The
+    /// From the first dash of `BEGIN` to the last of `END`. If `END` is cut off, to the end of the key material. A
     /// marker alone is prose.
     pub(super) fn private_key(&self, at: usize) -> Option<Found> {
         let from = self.after_marker(at, b"BEGIN")?;
@@ -32,7 +32,7 @@ impl Scanner<'_> {
         Some(Found { start: self.start_of_dashes(at), end, kind: CredentialKind::PrivateKey })
     }
 
-    /// Behind `BEGIN RSA PRIVATE KEY-----` or its like, whatever stands for its spaces.
+    /// The end of a marker such as `BEGIN RSA PRIVATE KEY-----`, whatever replaces its spaces.
     fn after_marker(&self, at: usize, verb: &[u8]) -> Option<usize> {
         let label = self.after_any(at, &[verb])?;
         let end = (label..self.bytes.len().min(label + LABEL_BYTES)).find(|end| self.after_dash(*end).is_some())?;
@@ -49,7 +49,7 @@ impl Scanner<'_> {
         self.after_any(at, &[b"-"]).or_else(|| self.after_any(at, &LONG_DASHES))
     }
 
-    /// Where the dashes before a marker begin: there may be none, if it was not marked from its beginning when it was copied.
+    /// The start of the dashes before a marker. There may be none, if somebody copied the key without them.
     fn start_of_dashes(&self, at: usize) -> usize {
         let spaceless = if self.bytes[..at].ends_with(b"- ") { at - 1 } else { at };
         let mut start = spaceless;
@@ -61,22 +61,22 @@ impl Scanner<'_> {
         if start == spaceless { at } else { start }
     }
 
-    /// Whether there is key material between two places: a long run of base64, or much that no word has.
+    /// Whether the range holds key material: a long run of base64, or many capitals and digits.
     fn has_material(&self, from: usize, to: usize) -> bool {
         let is_of_no_word = |byte: &&u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
         self.end_of_material(from, to).is_some()
             || self.bytes[from..to].iter().filter(is_of_no_word).count() >= MATERIAL_IN_ALL
     }
 
-    /// Behind the last of the key material between two places: runs of base64, the first of them long. A word ends it.
+    /// The end of the key material in the range: runs of base64, of which the first is long. A word ends it.
     fn end_of_material(&self, from: usize, to: usize) -> Option<usize> {
         let (mut material_end, mut at) = (None, from);
         while at < to && (material_end.is_some() || at - from <= MATERIAL_WITHIN) && self.after_mark(at).is_none() {
             let end = self.end_of(self.end_of(at, is_base64), |byte| byte == b'=').min(to);
             let run = &self.bytes[at..end];
-            // A word; or the header of a token, which is no part of a key.
+            // A word or a token's header is not part of a key.
             let is_word = run.iter().all(u8::is_ascii_lowercase) || self.after_any(end, &[b".ey"]).is_some();
-            // What is left for the last line comes in fours, if a line feed was not escaped into it: `\n`, `%0A`.
+            // The last line's length is a multiple of four, apart from an escaped line feed before it: `\n`, `%0A`.
             let escape = match self.bytes[..at].last() {
                 Some(b'\\') => b"n".len(),
                 Some(b'%') => b"0A".len(),

@@ -1,4 +1,4 @@
-//! The search through a text, which asks at each place for each kind of credential.
+//! The search through a text. It tries each kind of credential at each position.
 
 use super::{Found, Scanner};
 
@@ -18,7 +18,7 @@ impl Scanner<'_> {
         .map(|found| self.with_keys_that_begin_in(found))
     }
 
-    /// A value without a closing quotation mark ends with its line. A private key that begins on that line is longer: all of it goes.
+    /// An unquoted value ends with its line. If a private key starts on that line, remove the whole key.
     fn with_keys_that_begin_in(&self, found: Found) -> Found {
         let markers = (found.start..found.end).filter(|at| self.bytes[*at] == b'B');
         let ends = markers.filter_map(|at| self.private_key(at)).map(|key| key.end);

@@ -3,7 +3,7 @@
 use super::{Found, Scanner};
 
 impl Scanner<'_> {
-    /// What a secret's own shape says that it is, which is more than its place does.
+    /// A secret's kind by its own shape, which is more reliable than its context.
     pub(super) fn by_shape(&mut self, start: usize, end: usize) -> Option<Found> {
         let found = match self.bytes[start..end].first()? {
             b's' | b'S' | b'r' | b'R' | b'w' | b'W' => self.key(start),

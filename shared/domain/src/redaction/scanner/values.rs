@@ -1,17 +1,17 @@
-//! Values that their name makes a secret.
+//! Values that their name marks as a secret.
 
 use super::{Class, FieldOfSecret, Found, Quote, Scanner};
 use crate::credential::CredentialKind;
 
-/// The fewest letters and digits of a value that stands there as in an assignment, `client_secret=x7`.
+/// The fewest letters and digits of an assigned value, `client_secret=x7`.
 const VALUE_CHARACTERS: usize = 2;
-/// The fewest characters of one that stands there as in prose, `client secret: abc12345`; and, without digits, letters.
+/// The fewest characters of a value in prose, `client secret: abc12345`, and the fewest letters if it has no digits.
 const DOUBTFUL_CHARACTERS: usize = 8;
 const DOUBTFUL_LETTERS: usize = 20;
-/// No expression of code that stands where a value might is longer.
+/// The longest expression of code that is recognised in place of a value.
 const EXPRESSION_CHARACTERS: usize = 128;
 
-/// The words of a name, which `_`, `-`, a space or nothing joins.
+/// The words of a name, joined by `_`, `-`, a space or nothing.
 const SECRET_NAMES: [(&[&[u8]], CredentialKind); 4] = [
     (&[b"client", b"secret"], CredentialKind::ClientSecret),
     (&[b"access", b"token"], CredentialKind::AccessToken),
@@ -19,32 +19,32 @@ const SECRET_NAMES: [(&[&[u8]], CredentialKind); 4] = [
     (&[b"secret", b"access", b"key"], CredentialKind::AwsAccessKey),
 ];
 
-/// What tells of a secret and is none, when it follows one of the names in that of a field.
+/// A field's value is not a secret if one of these follows the secret's name in the field's name.
 const NO_SECRETS: [&str; 8] = ["expire", "type", "url", "uri", "method", "basic", "post", "lost"];
 
-/// What stands between a name and its value, the longer ones first: where there is hardly a doubt, and where there is one.
+/// Separators between a name and its value, longer ones first: certain ones, then doubtful ones.
 const ASSIGNMENTS: [&[u8]; 8] = [b"=>", b":=", b"=", b"%3D", b"%3d", b"\\u003D", b"\\u003d", b">"];
 const COLONS: [&[u8]; 4] = [b":", b"%3A", b"%3a", b"|"];
 
-/// What ends a value in a URL.
+/// Escaped characters that end a value in a URL.
 const ESCAPED_ENDS: [&[u8]; 11] =
     [b"%26", b"%20", b"%22", b"%27", b"%3B", b"%3b", b"%2C", b"%2c", b"%0A", b"%0a", b"%0D"];
 
-/// What programs write where there is no value.
+/// What programs write for no value.
 const NOTHINGS: [&[u8]; 6] = [b"null", b"none", b"nil", b"undefined", b"true", b"false"];
 
-/// What stands between a name and its value.
+/// A separator between a name and its value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Separator {
     /// `client_secret=`
     Assignment,
-    /// `client_secret:`, or an assignment to a name that could be prose
+    /// `client_secret:`, or an assignment to a name that could be prose.
     Colon,
     /// `--client-secret `
     Space,
 }
 
-/// What could be a secret, by its place.
+/// A range that could be a secret because of its context.
 struct Value {
     start: usize,
     end: usize,
@@ -69,12 +69,12 @@ impl FieldOfSecret {
 }
 
 impl<'a> Scanner<'a> {
-    /// The credentials of the value of the field `name`.
+    /// Scans the value of the field `name`.
     pub(in crate::redaction) fn of_value(name: &str, value: &'a str) -> Self {
         Self { field: FieldOfSecret::of(name, value), ..Self::of(value) }
     }
 
-    /// What stands behind one of the names: `client_secret=…`, `"clientSecret": "…"`, `client secret: …`.
+    /// The value after a secret's name: `client_secret=…`, `"clientSecret": "…"`, `client secret: …`.
     pub(super) fn named_value(&mut self, at: usize) -> Option<Found> {
         let (kind, name_end) = self.secret_name(at)?;
         if kind == CredentialKind::AwsAccessKey {
@@ -95,7 +95,7 @@ impl<'a> Scanner<'a> {
         self.secret(&value, kind)
     }
 
-    /// A word of the value of a field whose name makes it a secret.
+    /// One word of the value of a field whose name makes it a secret.
     pub(super) fn value_of_field(&mut self, at: usize) -> Option<Found> {
         let FieldOfSecret { kind, is_certain } = self.field?;
         let begins = self.bytes[..at].last().is_none_or(u8::is_ascii_whitespace);
@@ -126,7 +126,7 @@ impl<'a> Scanner<'a> {
         })
     }
 
-    /// What stands behind a separator, in quotation marks, those perhaps on the next line, or without.
+    /// The value after a separator, quoted or not. An opening quotation mark may be on the next line.
     fn value_behind(&mut self, separator_end: usize, separator: Separator) -> Option<Value> {
         let start = self.after_spaces(separator_end);
         let next_word = self.end_of(start, |byte| byte.is_ascii_whitespace());
@@ -138,12 +138,12 @@ impl<'a> Scanner<'a> {
         let may_begin = first.is_ascii_alphanumeric()
             || b"_-~+/.!@$".contains(&first)
             || self.after_any(start, &[b"%2B", b"%2b", b"%2F", b"%2f", b"%3D", b"%3d"]).is_some();
-        // With spaces around it, it may be a sentence.
+        // With spaces around the separator, it may be a sentence.
         let is_certain = separator == Separator::Assignment && start == separator_end;
         may_begin.then(|| Value { start, end: self.end_of_unquoted(start, is_certain), is_quoted: false, is_certain })
     }
 
-    /// `append('client_secret', '…')`, `clientSecret("…")`, `"name":"client_secret","value":"…"`.
+    /// The value in `append('client_secret', '…')`, `clientSecret("…")`, `"name":"client_secret","value":"…"`.
     fn value_of_argument(&mut self, after_name: usize) -> Option<Value> {
         let comma_end = self.after_any(after_name, &[b",", b"("])?;
         let (word, quote) = self.after_quote(self.after_spaces(comma_end))?;
@@ -154,10 +154,10 @@ impl<'a> Scanner<'a> {
         Some(Value { start: word, end: self.end_of_quoted(word, quote), is_quoted: true, is_certain: false })
     }
 
-    /// The value, if it is no placeholder, no code, and no word for nothing.
+    /// Returns the value unless it is a placeholder, code, or a word for no value.
     fn secret(&mut self, value: &Value, kind: CredentialKind) -> Option<Found> {
         let &Value { start, end, is_quoted, is_certain } = value;
-        // What stands here may be the next name, as in a list of names.
+        // In a list of names, this is the next name.
         let is_name = self.secret_name(start).is_some_and(|(_, name_end)| name_end == end);
         if start >= end || is_name || self.is_public(start) {
             return None;
@@ -165,7 +165,7 @@ impl<'a> Scanner<'a> {
         if let Some(found) = self.by_shape(start, end) {
             return Some(found);
         }
-        // A value may be as long as the text, and others begin in it: what is asked of all of it is asked of what lies ahead.
+        // Long values may overlap. This check uses remembered searches, so that the time stays linear.
         if self.has(Class::WhiteSpace, start, end) {
             return None;
         }
@@ -179,7 +179,8 @@ impl<'a> Scanner<'a> {
         is_secret.then_some(Found { start, end, kind })
     }
 
-    /// Behind a value that white space, a bracket, a separator or anything beyond ASCII ends, or, where it could be prose, a colon.
+    /// The end of an unquoted value: white space, a bracket, a separator or a non-ASCII character. In possible prose, a
+    /// colon too.
     fn end_of_unquoted(&mut self, from: usize, is_certain: bool) -> usize {
         let ahead = self.value_ends[usize::from(is_certain)].reaching(from, || {
             let ends = |byte: u8| {
@@ -196,7 +197,7 @@ impl<'a> Scanner<'a> {
         ahead.trimmed.max(from)
     }
 
-    /// Behind a quotation mark, unless what is quoted is the next name.
+    /// The offset after a quotation mark, unless the quoted text is the next name.
     fn after_quote_of_no_name(&mut self, at: usize) -> Option<(usize, Quote)> {
         let (start, quote) = self.after_quote(at)?;
         let end = self.end_of_quoted(start, quote);
@@ -211,7 +212,7 @@ impl<'a> Scanner<'a> {
         (!is_name).then_some((start, quote))
     }
 
-    /// Behind what closes a name: `"client_secret"`, `['client_secret']`, `**client_secret**`.
+    /// The offset after the marks that close a name: `"client_secret"`, `['client_secret']`, `**client_secret**`.
     fn after_closing_quotes(&self, mut at: usize) -> usize {
         let behind = |at| self.after_quote(at).map(|(behind, _)| behind).or_else(|| self.after_any(at, &[b"]", b"*"]));
         while let Some(behind) = behind(at) {
@@ -221,7 +222,8 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Whether this only says where a secret would stand: `$SECRET`, `${secret}`, `<secret>`, `{{secret}}`, `[secret]`, `%(secret)s`.
+/// Whether this is a placeholder for a secret: `$SECRET`, `${secret}`, `<secret>`, `{{secret}}`, `[secret]`,
+/// `%(secret)s`.
 fn is_placeholder(text: &[u8]) -> bool {
     let is_name = |name: &[u8]| {
         let is_of_a_variable = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_';
@@ -242,7 +244,7 @@ fn is_placeholder(text: &[u8]) -> bool {
     }
 }
 
-/// Whether code stands where a value might: `process.env.SECRET`, `getenv(`, `os.environ[`.
+/// Whether this is code in place of a value: `process.env.SECRET`, `getenv(`, `os.environ[`.
 fn is_code(text: &[u8]) -> bool {
     let is_expression = || text.iter().any(|byte| b".([".contains(byte)) && !text.iter().any(u8::is_ascii_digit);
     text.len() <= EXPRESSION_CHARACTERS && is_expression()
