@@ -1,4 +1,4 @@
-//! One request to a route.
+//! A request to a route.
 
 use std::sync::OnceLock;
 
@@ -21,20 +21,21 @@ use crate::reply::Meta;
 use crate::route::Route;
 use crate::settings::Settings;
 
-/// One request, as its handler sees it. It has no `Debug`, for it holds a person's address and what they wrote.
+/// A request, as its handler sees it. It has no `Debug`, because it holds personal data.
 pub struct Call {
-    /// The id under which an engineer finds this call.
+    /// The id that engineers use to find this request.
     pub request_id: RequestId,
-    /// When the gateway received it.
+    /// When the gateway received the request.
     pub now: Timestamp,
-    /// Where the API runs.
+    /// The environment that the API runs in.
     pub environment: Environment,
-    /// The span whose fields the call's log line has besides those of every line, once the handler knows what the call is about.
+    /// The span with the route's own fields for the log line. The handler sets it once it knows what the request is
+    /// about.
     pub log: OnceLock<Span>,
     pub(crate) client: Client,
-    /// Whether the gateway is an HTTP API, which wants another response.
+    /// Whether the gateway is an HTTP API, which expects a different response format.
     pub(crate) is_v2: bool,
-    /// The gateway's own id of the request, which a caller may choose.
+    /// The gateway's id of the request. A caller may choose it.
     pub(crate) gateway_request_id: Option<String>,
     request: Request,
     max_body_bytes: usize,
@@ -48,7 +49,7 @@ impl Call {
                 let received_at = Some(context.request_time_epoch).filter(|epoch| *epoch != 0);
                 (false, &context.request_id, context.identity.source_ip.as_deref(), received_at)
             }
-            // No time: `cargo lambda watch` writes seconds where AWS writes milliseconds.
+            // Ignore its time: `cargo lambda watch` sends seconds, but AWS sends milliseconds.
             Some(RequestContext::ApiGatewayV2(context)) => {
                 (true, &context.request_id, context.http.source_ip.as_deref(), None)
             }
@@ -59,7 +60,7 @@ impl Call {
             now: received_at.and_then(|epoch| Timestamp::from_millisecond(epoch).ok()).unwrap_or(clock),
             environment: settings.environment,
             log: OnceLock::new(),
-            // The address that the gateway saw, never one that a header claims.
+            // Use the address that the gateway saw, never one from a header.
             client: Client::from_source_ip(source_ip.unwrap_or_default()),
             is_v2,
             gateway_request_id: gateway_request_id.clone(),
@@ -69,16 +70,16 @@ impl Call {
         }
     }
 
-    /// The `meta` of a JSON body.
+    /// The `meta` object for a JSON body.
     #[must_use]
     pub fn meta(&self) -> Meta<'_> {
         Meta { request_id: self.request_id.as_str(), environment: self.environment.as_str() }
     }
 
-    /// The body's bytes, if it is small enough and declared to be plain JSON. One that is too large is not even decoded.
+    /// The body's bytes. A body that is too large is not decoded.
     ///
     /// # Errors
-    /// [`Problem::PayloadTooLarge`], [`Problem::UnsupportedMediaType`].
+    /// [`Problem::PayloadTooLarge`], or [`Problem::UnsupportedMediaType`] if it is not declared as plain JSON.
     pub fn json_body(&self) -> Result<Vec<u8>, Problem> {
         let body: &[u8] = self.request.body();
         let is_encoded = self.request.extensions().get::<Base64Body>().is_some();
@@ -86,7 +87,7 @@ impl Call {
         if body.len() > max_bytes {
             return Err(Problem::PayloadTooLarge);
         }
-        // The gateway encodes; what it encoded wrongly is no JSON either.
+        // The gateway does the encoding. Text that is not valid base64 is not JSON either.
         let bytes = if is_encoded { STANDARD.decode(body).unwrap_or_default() } else { body.to_vec() };
         if bytes.len() > self.max_body_bytes {
             return Err(Problem::PayloadTooLarge);
@@ -101,19 +102,19 @@ impl Call {
     /// The idempotency key, if the caller sent one.
     ///
     /// # Errors
-    /// [`Problem::InvalidIdempotencyKey`], also when it was sent twice.
+    /// [`Problem::InvalidIdempotencyKey`], also when there are two keys.
     pub fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, Problem> {
         let malformed = InvalidIdempotencyKey::Malformed;
         let mut sent = self.header(IDEMPOTENCY_KEY);
         match (sent.next(), sent.next()) {
             (None, _) => Ok(None),
-            // Only ASCII is valid, and only that is `to_str`.
+            // Only ASCII is valid, and `to_str` accepts nothing else.
             (Some(key), None) => Ok(Some(IdempotencyKey::parse(key.to_str().map_err(|_| malformed)?)?)),
             (Some(_), Some(_)) => Err(malformed.into()),
         }
     }
 
-    /// The JSON document that `body` is.
+    /// Parses `body` as JSON.
     ///
     /// # Errors
     /// [`Problem::MalformedJson`].
@@ -121,11 +122,11 @@ impl Call {
         Ok(Json::parse(body)?)
     }
 
-    /// Does what the response depends on before the call's deadline. What comes after that is not worth a failure: once an
-    /// enquiry is recorded, nothing may turn the response into another.
+    /// Runs `work` until the request's deadline. Use it only for work that the response depends on. Once an enquiry is
+    /// recorded, nothing may change the response.
     ///
     /// # Errors
-    /// [`Problem::DeadlinePassed`], or what `work` came to.
+    /// [`Problem::DeadlinePassed`], or the error of `work`.
     pub fn in_time<T, E: Into<Problem>>(
         &self,
         work: impl Future<Output = Result<T, E>>,
@@ -140,7 +141,7 @@ impl Call {
         self.request.method()
     }
 
-    /// Why the event is no request, if it is none.
+    /// Why the event is not a request, or `None` if it is one.
     pub(crate) fn unreadable(&self) -> Option<&str> {
         self.request.extensions().get().map(|Unreadable(reason)| reason.as_str())
     }
@@ -149,7 +150,7 @@ impl Call {
         self.header(header::ORIGIN).next()
     }
 
-    /// The gateway's extended id, which nobody can choose.
+    /// The gateway's extended id. Callers cannot choose it.
     pub(crate) fn gateway_extended_request_id(&self) -> Option<&str> {
         self.request.extensions().get().map(|ExtendedRequestId(id)| id.as_str())
     }
@@ -159,8 +160,8 @@ impl Call {
     }
 }
 
-/// Whether a media type (RFC 9110 section 8.3.1) is JSON in UTF-8. Other parameters say nothing to JSON, so they are not even
-/// required to be well-formed: libraries for media types are stricter, and would refuse what senders do send.
+/// Whether a media type (RFC 9110 section 8.3.1) is JSON in UTF-8. JSON ignores other parameters, so they need not be
+/// well-formed. Media type libraries are stricter, and would reject what some clients send.
 fn is_utf8_json(text: &str) -> bool {
     let mut is_quoted = false;
     let mut parts = text.split(|character| {
@@ -193,7 +194,7 @@ mod tests {
     };
 
     impl Call {
-        /// The call that an event is, at the beginning of the epoch unless the event says when.
+        /// The request in an event. Its time is the epoch unless the event has a time.
         pub(crate) fn of(event: &str) -> Self {
             let GatewayEvent(request) = serde_json::from_str(event).unwrap();
             let settings = Settings {
@@ -207,7 +208,7 @@ mod tests {
         }
     }
 
-    /// A call with these keys in its event.
+    /// A request whose event has these keys.
     fn call(keys: &str) -> Call {
         Call::of(&format!(r#"{{"httpMethod":"POST",{keys}}}"#))
     }

@@ -1,4 +1,4 @@
-//! Which web pages may read our responses (Fetch standard, CORS protocol).
+//! CORS: which web pages may read responses (Fetch standard, CORS protocol).
 
 use std::str::FromStr;
 
@@ -13,22 +13,22 @@ const ALLOWED_HEADERS: &str = "content-type, idempotency-key";
 const EXPOSED_HEADERS: &str = "x-credicorp-request-id, retry-after, ratelimit, ratelimit-policy, idempotent-replayed";
 const MAX_AGE_SECONDS: &str = "86400";
 
-/// The origins whose pages may call the API. Credentials are never allowed.
+/// The origins whose pages may call the API, always without credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AllowedOrigins {
-    /// `*`: every page.
+    /// `*`: any page.
     Any,
-    /// These, each reflected to itself alone.
+    /// Only these. A response names only the origin of its own request.
     These(Vec<String>),
 }
 
-/// The text is no list of origins.
+/// The text is not a list of origins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected * or a comma-separated list of origins such as https://www.example.com")]
 pub struct InvalidOrigins;
 
 impl AllowedOrigins {
-    /// Adds the headers that each response carries.
+    /// Adds the CORS headers of every response.
     pub(crate) fn add_to_response(&self, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED_HEADERS));
         match self {
@@ -45,7 +45,7 @@ impl AllowedOrigins {
     }
 }
 
-/// The response to a preflight, which makes no call to AWS.
+/// The response to a preflight. It makes no call to AWS.
 pub(crate) fn preflight<FollowUp>(meta: Meta<'_>, route: &Route) -> Reply<FollowUp> {
     #[derive(Serialize)]
     struct Body<'a> {
@@ -71,7 +71,7 @@ impl FromStr for AllowedOrigins {
     }
 }
 
-/// A scheme and a host with an optional port, in the form in which browsers send it: lower case, no path.
+/// Whether the text is an origin as browsers send it: scheme, host and optional port, in lower case and without a path.
 fn is_origin(text: &str) -> bool {
     let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let is_host_byte = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b':' | b'[' | b']');

@@ -1,4 +1,4 @@
-//! The way of a request through the edge.
+//! Handles a request: counts it, calls the route's handler, and builds the response.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -23,7 +23,7 @@ use crate::response::{Response, ascii_value};
 use crate::route::Route;
 use crate::settings::Settings;
 
-/// The edge that a function stands behind.
+/// The edge of a function.
 #[derive(Debug)]
 pub struct Edge {
     settings: Settings,
@@ -33,21 +33,21 @@ pub struct Edge {
 }
 
 impl Edge {
-    /// The edge with these settings, which counts in `counters`.
+    /// An edge with these settings, which counts requests in `counters`.
     #[must_use]
     pub fn new(settings: Settings, counters: RateCounters) -> Self {
         let limiter = Limiter::new(settings.rate_limit);
         Self { settings, limiter, counters, has_served: AtomicBool::new(false) }
     }
 
-    /// Opens the connection to the counters; whether it succeeds does not matter.
+    /// Opens the connection to the counters. A failure does not matter.
     pub async fn warm_up(&self) {
         self.counters.warm_up().await;
     }
 
-    /// Responds to one event of a route: a preflight from memory, everything else through the limiter and the handler. Where the event
-    /// has no time of its own, the call has that of `clock`. Never fails, and writes one log line. With the response comes the
-    /// reply's follow-up.
+    /// Responds to one event of a route, and returns the response with the reply's follow-up. Preflights are answered
+    /// without calls to AWS. All other requests go through the limiter and the handler. A request whose event has no
+    /// time gets `clock`. Never fails, and writes one log line.
     pub async fn respond<FollowUp>(
         &self,
         event: GatewayEvent,
@@ -65,7 +65,7 @@ impl Edge {
             }
             Err(problem) => {
                 let error = problem.reply(route);
-                // The cause of a refusal may quote the caller; the cause of a failure of ours never does.
+                // A refusal's cause may quote the caller, so log only the causes of our own failures.
                 let is_ours = error.status.is_server_error();
                 let outcome = if is_ours { "failed" } else { "refused" };
                 self.log(&call, started, outcome, Some(error.code), is_ours.then_some(&problem));
@@ -116,7 +116,7 @@ impl Edge {
         self.limiter.admit(call, counted)
     }
 
-    /// Writes the one line of a call: never a body, a name, an address or a key.
+    /// Writes the request's log line, which never has a body, name, address or key.
     fn log(&self, call: &Call, started: Instant, outcome: &str, code: Option<&str>, cause: Option<&Problem>) {
         let _span = call.log.get().map(Span::enter);
         tracing::info!(
@@ -132,12 +132,12 @@ impl Edge {
     }
 }
 
-/// Turns a panic into a problem: the environment lives on after it, and the caller needs the envelope.
+/// Turns a panic into a problem. The environment survives a panic, and the caller needs the error envelope.
 fn guarded<T>(work: impl Future<Output = T>) -> impl Future<Output = Result<T, Problem>> {
     AssertUnwindSafe(work).catch_unwind().map(|result| result.map_err(|_panic| Problem::Panicked))
 }
 
-/// Adds the headers of every response. Of them a route may set the content type.
+/// Adds the headers of every response. A route may set its own content type.
 fn add_to_every_response(call: &Call, headers: &mut HeaderMap) {
     headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -1,4 +1,4 @@
-//! The envelope of an error (contract, Every response).
+//! The error envelope (contract, Every response).
 
 use domain::Violation;
 use serde::Serialize;
@@ -6,9 +6,9 @@ use serde::Serialize;
 use crate::problem::{ErrorKind, ErrorReply};
 use crate::reply::{Meta, to_json};
 
-/// The longest body of a response, in bytes (contract, Every response).
+/// The longest response body, in bytes (contract, Every response).
 const MAX_BODY_BYTES: usize = 16 * 1024;
-/// What a message takes, at most, to say how many violations are not listed.
+/// Room for the note on unlisted violations, in bytes.
 const UNLISTED_NOTE_BYTES: usize = 64;
 
 #[derive(Serialize)]
@@ -30,7 +30,7 @@ struct ErrorDetail<'a> {
     violations: &'a [Violation],
 }
 
-/// The body of an error, with as many of its violations as fit.
+/// The body of an error, with as many violations as fit.
 pub(crate) fn error_body(error: &ErrorReply, doc_url_base: &str, meta: Meta<'_>) -> String {
     let listed = error.violations.listed();
     let whole = body_that_lists(listed, error, doc_url_base, meta);
@@ -58,7 +58,7 @@ fn body_that_lists(violations: &[Violation], error: &ErrorReply, doc_url_base: &
     to_json(&ErrorBody { error, meta })
 }
 
-/// The first of these violations, without as many of the last as take up so many bytes.
+/// Drops the last violations until at least this many bytes are freed, but keeps the first.
 fn without_last(violations: &[Violation], bytes: usize) -> &[Violation] {
     let (mut kept, mut freed) = (violations, 0);
     while let [first @ .., last] = kept
@@ -79,7 +79,7 @@ mod tests {
 
     use super::*;
 
-    /// The error body for what was sent.
+    /// The error body for this submission.
     fn body_for(sent: &str) -> String {
         let Err(Invalid::Violations(violations)) = Submission::parse(&Json::parse(sent.as_bytes()).unwrap()) else {
             panic!("it is valid")
@@ -89,7 +89,8 @@ mod tests {
         error_body(&ErrorReply::of_violations(violations), doc_url_base, meta)
     }
 
-    /// Expects a bounded body that lists so many violations, and says how many more there are.
+    /// Expects a body within the limit, which says how many of the violations it does not list. Returns how many it
+    /// lists.
     #[track_caller]
     fn check(sent: &str, all: usize) -> usize {
         let body = body_for(sent);
@@ -118,7 +119,7 @@ mod tests {
         let long = each(59, |index| format!(r#""{}{index:02}":null"#, "é".repeat(64)));
         let listed = check(&format!(r#"{{"form":"smoke-test","fields":{{{long},"consent":"yes"}}}}"#), 2 * 59 + 1);
         assert!((30..100).contains(&listed), "{listed}");
-        // Each control character takes six bytes in JSON.
+        // A control character takes six bytes in JSON.
         let escaped = each(59, |index| format!(r#""{}{index:02}":null"#, r"\u0001".repeat(126)));
         let listed = check(&format!(r#"{{"form":"smoke-test","fields":{{{escaped},"consent":"yes"}}}}"#), 3 * 59 + 2);
         assert!((10..30).contains(&listed), "{listed}");

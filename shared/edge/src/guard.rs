@@ -1,10 +1,11 @@
-//! The gateway's event as a request of `lambda_http`, whatever a caller put into it.
+//! Turns any gateway event into a request of `lambda_http`.
 //!
-//! `lambda_http` itself panics on some hosts, paths and bodies, refuses some headers, and of a header that was sent twice keeps
-//! one: docs/decisions/0007-lambda-http-behind-a-guard.md. So only what we read goes into the request that it defines.
+//! `lambda_http` itself panics on some hosts, paths and bodies, rejects some headers, and keeps only one of two headers
+//! with the same name: docs/decisions/0007-lambda-http-behind-a-guard.md. So the request gets only the parts that we
+//! read.
 //!
-//! Source: API Gateway Developer Guide, "Input format of a Lambda function for proxy integration" (REST, v1) and "Working with AWS
-//! Lambda proxy integrations for HTTP APIs" (v2, which `cargo lambda watch` sends).
+//! Source: API Gateway Developer Guide, "Input format of a Lambda function for proxy integration" (REST, v1) and
+//! "Working with AWS Lambda proxy integrations for HTTP APIs" (v2, which `cargo lambda watch` sends).
 
 use std::borrow::Cow;
 use std::fmt;
@@ -20,27 +21,27 @@ use serde_json::value::RawValue;
 
 /// The header that makes a retry safe (contract, Idempotency-Key).
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-/// The headers that are read. Browsers and gateways send a score of others.
+/// The headers that we read. Browsers and gateways send about twenty others.
 const READ_HEADERS: [HeaderName; 4] = [CONTENT_ENCODING, CONTENT_TYPE, IDEMPOTENCY_KEY, ORIGIN];
 
-/// An event of the gateway. Any JSON is one: what is no request gets a response too.
+/// A gateway event. It accepts any JSON, because an event that is not a request needs a response too.
 ///
-/// The request holds a person's address and what they wrote, and its `Debug` would show both, so this has none.
+/// It has no `Debug`, because the request holds personal data.
 pub struct GatewayEvent(pub(crate) Request);
 
-/// Marks an event that is no request, with the reason, which holds no data.
+/// Marks an event that is not a request, with the reason, which contains no data.
 #[derive(Clone)]
 pub(crate) struct Unreadable(pub(crate) String);
 
-/// The gateway's own id of a request, which nobody can choose.
+/// The gateway's extended id of a request. Callers cannot choose it.
 #[derive(Clone)]
 pub(crate) struct ExtendedRequestId(pub(crate) String);
 
-/// Marks a body that the gateway sent in base64. It is decoded once it is known to be small enough.
+/// Marks a body in base64. It is decoded only if it is small enough.
 #[derive(Clone)]
 pub(crate) struct Base64Body;
 
-/// The keys that are read. Absent and `null` are the same.
+/// The keys that we read. `null` is the same as absent.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Sent {
@@ -70,17 +71,17 @@ struct SentCaller {
     source_ip: Option<String>,
 }
 
-/// The headers that are read, and whether there were any at all.
+/// The headers that we read, and whether there were any headers at all.
 struct Headers {
     read: HeaderMap,
     any: bool,
 }
 
-/// A header's name, in whatever case.
+/// A header's name, in any case.
 #[derive(Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// What was sent under one name: a value, or a list of them.
+/// The value or values of one header.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Values {
@@ -90,7 +91,7 @@ enum Values {
 
 impl<'de> Deserialize<'de> for GatewayEvent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Raw at first: an error here would make Lambda's runtime respond, without the envelope.
+        // Read raw JSON first. An error here would make Lambda's runtime respond, without our error envelope.
         let raw = Box::<RawValue>::deserialize(deserializer)?;
         let sent = serde_json::from_str::<Sent>(raw.get());
         let request = sent.map_err(|error| format!("{:?} error at column {}", error.classify(), error.column()));
@@ -99,7 +100,7 @@ impl<'de> Deserialize<'de> for GatewayEvent {
 }
 
 impl Sent {
-    /// The request, or why it is none.
+    /// The request, or the reason that the event is not one.
     fn into_request(self) -> Result<Request, String> {
         let is_v2 = self.version.as_deref() == Some("2.0");
         let SentContext { request_id, extended_request_id, request_time_epoch, identity, http } =
@@ -109,7 +110,7 @@ impl Sent {
         let method = method.and_then(|method| Method::from_bytes(method.as_bytes()).ok());
         let mut request = Request::new(self.body.map_or(Body::Empty, Body::Text));
         *request.method_mut() = method.ok_or("no method")?;
-        // All values of a name are in the one with many; the other repeats the last of each.
+        // `multiValueHeaders` has all values of each header. `headers` repeats only the last.
         let headers = self.multi_value_headers.filter(|headers| headers.any).or(self.headers);
         *request.headers_mut() = headers.map_or_else(HeaderMap::new, |headers| headers.read);
         if self.is_base64_encoded == Some(true) {
@@ -133,7 +134,7 @@ impl Sent {
     }
 }
 
-/// Stands for an event that is no request. It has the ids and the address of the gateway, if at least those can be read.
+/// The request for an event that is not one. It keeps the gateway's ids and source address, if they are readable.
 fn unreadable(event: &str, reason: String) -> Request {
     #[derive(Default, Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -182,7 +183,8 @@ impl<'de> Visitor<'de> for HeadersVisitor {
     }
 }
 
-/// A header's value in UTF-8. A header with a control character must not vanish, or a bad idempotency key would become none.
+/// A header's value in UTF-8. Control characters are replaced. If the header were dropped, a bad idempotency key would
+/// count as no key.
 #[expect(clippy::expect_used, reason = "what a header's value may not hold has been replaced")]
 fn header_value(sent: &str) -> HeaderValue {
     let is_illegal = |character: char| character.is_ascii_control() && character != '\t';
@@ -201,7 +203,7 @@ mod tests {
         request.extensions().get::<Unreadable>().is_none().then_some(request)
     }
 
-    /// The values of a header of a request that has these keys besides its method.
+    /// The header's values in a request with these keys besides its method.
     fn values(keys: &str, name: HeaderName) -> Vec<String> {
         let request = request_of(&format!(r#"{{"httpMethod":"POST",{keys}}}"#)).unwrap();
         request.headers().get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into()).collect()

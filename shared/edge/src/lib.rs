@@ -1,8 +1,9 @@
 //! The edge of the public API: what every route does before and after its own work.
 //!
-//! A gateway event becomes a [`Call`]; the limiter counts it; the route's handler gives a [`Reply`] or a [`Problem`]; and the edge
-//! makes the response of either, with CORS and rate-limit headers on everything, and writes one log line. It is the only place
-//! where a problem becomes a status, and it knows no enquiry: what a route takes, and its own words, are in its [`Route`].
+//! It turns a gateway event into a [`Call`], and the limiter counts it. The route's handler returns a [`Reply`] or a
+//! [`Problem`], and the edge builds the response, adds the CORS and rate-limit headers, and writes one log line. Only
+//! the edge turns a problem into a status. It knows nothing about enquiries: a [`Route`] has the route's limits and
+//! messages.
 
 mod call;
 mod cors;
@@ -20,7 +21,7 @@ pub use call::Call;
 pub use cors::{AllowedOrigins, InvalidOrigins};
 pub use edge::Edge;
 pub use guard::GatewayEvent;
-/// The types of HTTP that routes are written in.
+/// The HTTP types that routes use.
 pub use lambda_http::http;
 pub use problem::{ErrorKind, ErrorReply, Problem};
 pub use reply::{Meta, Reply};

@@ -1,4 +1,4 @@
-//! The guard of the quota: 60 requests a client and window, whatever they ask for.
+//! Enforces the rate limit: 60 requests per client and window, on any route.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -11,36 +11,37 @@ use storage::StorageError;
 use crate::call::Call;
 use crate::response::ascii_value;
 
-/// How many clients an instance remembers to be over their quota: 1,024 of them take less than 50 KiB. A flood from more
-/// clients than that is counted by the table, as if there were no memory.
+/// How many clients over their quota an instance remembers. 1,024 take less than 50 KiB. Further clients are counted by
+/// the table, as if there were no memory.
 const MAX_REMEMBERED: usize = 1_024;
 
-/// Counts calls, and remembers which clients are over their quota so that a flood costs no call to the table.
+/// Counts requests. It remembers clients over their quota, so that a flood makes no calls to the table.
 #[derive(Debug)]
 pub(crate) struct Limiter {
     limit: u32,
     over: Mutex<OverQuota>,
 }
 
-/// The clients known to be over their quota, all in one window: with the next one they are forgotten.
+/// The clients known to be over their quota, all in one window. The next window clears them.
 #[derive(Debug)]
 struct OverQuota {
     window: Window,
     clients: HashSet<Client>,
 }
 
-/// Whether a call may go on.
+/// Whether a request may proceed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Admission {
-    /// It is within its client's quota.
+    /// The request is within the client's quota.
     Admitted(Quota),
-    /// It is over it.
+    /// The request is over the quota.
     Refused(Quota),
-    /// It may go on and was not counted: a preflight; or the table could not count, and refusing people for that would lose enquiries.
+    /// The request may proceed uncounted. It is a preflight, or the table could not count it: refusing it would lose
+    /// enquiries.
     Uncounted,
 }
 
-/// What a client hears of its quota (draft-ietf-httpapi-ratelimit-headers).
+/// The quota as sent to the client (draft-ietf-httpapi-ratelimit-headers).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Quota {
     limit: u32,
@@ -54,13 +55,13 @@ impl Limiter {
         Self { limit, over: Mutex::new(over) }
     }
 
-    /// Refuses a call whose client is remembered to be over its quota.
+    /// Refuses a request if its client is remembered to be over its quota.
     pub(crate) fn refuse_at_once(&self, call: &Call) -> Option<Admission> {
         self.remembers(&call.client, Window::containing(call.now))
             .then(|| Admission::Refused(self.quota(call, self.limit)))
     }
 
-    /// Whether a call may go on that the table has counted, or could not.
+    /// Whether a request may proceed, from the table's result.
     pub(crate) fn admit(&self, call: &Call, counted: Result<Counted, StorageError>) -> Admission {
         match counted {
             Ok(Counted::Within { hits }) => Admission::Admitted(self.quota(call, hits)),
@@ -68,7 +69,7 @@ impl Limiter {
                 self.remember(&call.client, Window::containing(call.now));
                 Admission::Refused(self.quota(call, self.limit))
             }
-            // Others may share the key range, so this says nothing of the client's next request.
+            // Other clients may share the throttled key range, so do not remember this one.
             Ok(Counted::Throttled) => Admission::Refused(self.quota(call, self.limit)),
             Err(error) => {
                 tracing::warn!(event = "limiter_failed_open", request_id = call.request_id.as_str(), cause = %error);
@@ -99,7 +100,7 @@ impl Limiter {
 }
 
 impl Admission {
-    /// Adds the headers of the quota, if the call was counted.
+    /// Adds the quota's headers if the request was counted.
     pub(crate) fn add_to_response(self, headers: &mut HeaderMap) {
         let (Self::Admitted(quota) | Self::Refused(quota)) = self else { return };
         let Quota { limit, left, seconds_to_reset } = quota;
@@ -123,7 +124,7 @@ mod tests {
         ))
     }
 
-    /// Admits one call, against a table that counts so; says whether the table was asked.
+    /// Admits one request, for which the table returns `counted`. Also returns whether the table was called.
     fn admit(limiter: &Limiter, call: &Call, counted: Result<Counted, StorageError>) -> (Admission, bool) {
         limiter.refuse_at_once(call).map_or_else(|| (limiter.admit(call, counted), true), |refused| (refused, false))
     }

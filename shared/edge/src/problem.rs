@@ -1,4 +1,4 @@
-//! What can go wrong with a call, and the one place where that becomes a status, a code and words.
+//! The problems of a request, and the one place that maps them to a status, a code and a message.
 
 use std::borrow::Cow;
 
@@ -10,65 +10,65 @@ use storage::StorageError;
 
 use crate::route::Route;
 
-/// Why a call does not get the response that its caller hoped for.
+/// Why a request gets an error response.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
-    /// The event is no request.
+    /// The event is not a request.
     #[error("unreadable event")]
     UnreadableEvent,
-    /// The route does not take the method.
+    /// The route does not allow the method.
     #[error("method not allowed")]
     MethodNotAllowed,
-    /// The body is over the route's limit.
+    /// The body is larger than the route allows.
     #[error("payload too large")]
     PayloadTooLarge,
-    /// The body is not declared to be plain JSON.
+    /// The body is not declared as plain JSON.
     #[error("unsupported media type")]
     UnsupportedMediaType,
-    /// The idempotency key has a wrong form, or there are two, or it is what a broken page sends.
+    /// The idempotency key is malformed, a placeholder, or was sent twice.
     #[error("invalid idempotency key: {0}")]
     InvalidIdempotencyKey(#[from] InvalidIdempotencyKey),
-    /// The body is no JSON.
+    /// The body is not valid JSON.
     #[error("malformed JSON: {0}")]
     MalformedJson(#[from] Malformed),
-    /// A refusal that only the route knows.
+    /// An error of the route itself.
     #[error("{}", .0.code)]
     Route(Box<ErrorReply>),
     /// The client has used up its quota.
     #[error("rate limited")]
     RateLimited {
-        /// How long until the next window.
+        /// The time to the next window, in seconds.
         seconds_to_reset: i64,
     },
-    /// A table did not do what it should.
+    /// A call to a table failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
     /// The handler did not finish within its deadline.
     #[error("the handler's deadline passed")]
     DeadlinePassed,
-    /// Something panicked; where, another log line says.
+    /// Our code panicked. Another log line says where.
     #[error("panic")]
     Panicked,
 }
 
-/// An error response without its envelope.
+/// An error response without the envelope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorReply {
-    /// The status.
+    /// The HTTP status.
     pub status: StatusCode,
-    /// The kind of error that `error.type` names.
+    /// The error's `type`.
     pub kind: ErrorKind,
-    /// The contract's code, of which `docs/errors.md` has an entry.
+    /// The contract's code. `docs/errors.md` documents it.
     pub code: &'static str,
-    /// What is wrong, and what to do about it.
+    /// What is wrong and how to fix it.
     pub message: Cow<'static, str>,
-    /// Everything that is wrong with what was sent, if it could be read.
+    /// All violations of the submission, if it could be parsed.
     pub violations: Violations,
-    /// The headers that the code brings with it.
+    /// The headers that belong to the code.
     pub headers: HeaderMap,
 }
 
-/// The kinds of errors (contract, Every response).
+/// The types of errors (contract, Every response).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[expect(missing_docs, reason = "the contract names them so")]
 pub enum ErrorKind {
@@ -83,7 +83,7 @@ pub enum ErrorKind {
 }
 
 impl Problem {
-    /// The response to it, in the words of a route where they depend on it.
+    /// The response to the problem, with the route's own messages where there are any.
     #[must_use]
     pub fn reply(&self, route: &Route) -> Cow<'_, ErrorReply> {
         Cow::Owned(match self {
@@ -144,7 +144,7 @@ impl Problem {
 }
 
 impl ErrorReply {
-    /// An `invalid_request_error` with a message and nothing else.
+    /// An `invalid_request_error` with only a message.
     #[must_use]
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         let violations = Violations::default();
@@ -158,21 +158,20 @@ impl ErrorReply {
         }
     }
 
-    /// The same of another kind.
+    /// Changes the type.
     #[must_use]
     pub fn of_kind(self, kind: ErrorKind) -> Self {
         Self { kind, ..self }
     }
 
-    /// The same with the time to wait before another try, in seconds.
+    /// Adds the time to wait before a retry, in seconds.
     #[must_use]
     pub fn retry_after(mut self, seconds: i64) -> Self {
         self.headers.insert(header::RETRY_AFTER, seconds.into());
         self
     }
 
-    /// A 422 that lists everything that is wrong, with code and message of the first violation. Without any it is an
-    /// `invalid_body`.
+    /// A 422 with all violations, and the code and message of the first. Without violations it is an `invalid_body`.
     #[must_use]
     pub fn of_violations(violations: Violations) -> Self {
         let first = violations.listed().first();

@@ -1,24 +1,24 @@
-//! The response of a handler when all is well.
+//! A handler's successful response.
 
 use lambda_http::http::{HeaderMap, StatusCode};
 use serde::Serialize;
 
-/// A response without the headers that every response has.
+/// A response without the headers that the edge adds.
 #[derive(Debug)]
 pub struct Reply<FollowUp = ()> {
-    /// The status.
+    /// The HTTP status.
     pub status: StatusCode,
-    /// The route's own headers. The edge adds those of every response, and the content type of JSON unless there is one here.
+    /// The route's own headers. The edge adds the headers of every response. The default content type is JSON.
     pub headers: HeaderMap,
     /// The body, JSON unless the headers say otherwise.
     pub body: String,
-    /// What the log calls it.
+    /// The outcome for the log line.
     pub outcome: &'static str,
-    /// What the function still has to do once Lambda has the response.
+    /// Work for the function to do after the response is sent.
     pub follow_up: Option<FollowUp>,
 }
 
-/// The `meta` of a JSON body (contract, Every response).
+/// The `meta` object of a JSON body (contract, Every response).
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Meta<'a> {
     pub(crate) request_id: &'a str,
@@ -26,7 +26,7 @@ pub struct Meta<'a> {
 }
 
 impl<FollowUp> Reply<FollowUp> {
-    /// A JSON body, its [`Meta`] included.
+    /// A response with a JSON body, which includes its [`Meta`].
     #[must_use]
     pub fn json(status: StatusCode, outcome: &'static str, body: &impl Serialize) -> Self {
         Self { status, headers: HeaderMap::new(), body: to_json(body), outcome, follow_up: None }

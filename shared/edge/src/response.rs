@@ -1,17 +1,17 @@
-//! The response as the gateway takes it from a function.
+//! The response in the gateway's format.
 
 use lambda_http::Body;
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayV2httpResponse};
 use lambda_http::http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 
-/// A response to one of the gateway's two kinds of events.
+/// A response to either kind of gateway event.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum Response {
-    /// To a REST API's, its headers in `multiValueHeaders`.
+    /// For a REST API, with its headers in `multiValueHeaders`.
     V1(ApiGatewayProxyResponse),
-    /// To an HTTP API's, its headers in `headers`.
+    /// For an HTTP API, with its headers in `headers`.
     V2(ApiGatewayV2httpResponse),
 }
 
@@ -30,7 +30,7 @@ impl Response {
     }
 }
 
-/// A header's value that we write ourselves.
+/// A header value that we write ourselves.
 #[expect(clippy::expect_used, reason = "we write visible ASCII")]
 pub(crate) fn ascii_value(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).expect("the value is legal")

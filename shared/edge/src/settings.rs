@@ -1,4 +1,4 @@
-//! What the environment decides about the edge.
+//! The edge's configuration.
 
 use std::time::Duration;
 
@@ -6,17 +6,17 @@ use domain::Environment;
 
 use crate::cors::AllowedOrigins;
 
-/// What the environment decides about the edge.
+/// The edge's configuration.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Where the API runs.
+    /// The environment that the API runs in.
     pub environment: Environment,
-    /// The page of the error reference, to which `#code` is added.
+    /// The URL of the error reference. `#code` is appended to it.
     pub doc_url_base: String,
-    /// Which pages may read responses.
+    /// The origins whose pages may read responses.
     pub allowed_origins: AllowedOrigins,
-    /// How many requests a client may make in a window.
+    /// How many requests a client may make per window.
     pub rate_limit: u32,
-    /// How long a call may take.
+    /// How long a request may take.
     pub deadline: Duration,
 }

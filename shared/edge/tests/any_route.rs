@@ -1,4 +1,4 @@
-//! The edge with a route of its own: whatever a route is about, the edge does its part.
+//! Tests the edge with a route of its own, to show that it works for any route.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::time::Duration;
@@ -26,7 +26,7 @@ struct App {
     log: Lines,
 }
 
-/// A response, and what is left to do after it.
+/// A response and its follow-up.
 struct Responded {
     status: u64,
     headers: Value,
