@@ -1,4 +1,4 @@
-//! Items as DynamoDB holds them.
+//! Reads and writes attributes of DynamoDB items.
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -19,19 +19,19 @@ pub(crate) fn time(time: Timestamp) -> AttributeValue {
     text(timestamp_text(time))
 }
 
-/// The text of an attribute, if it is there and is one.
+/// An attribute's text, or `None` if it is absent or not text.
 pub(crate) fn text_of<'item>(item: &'item Item, attribute: &str) -> Option<&'item str> {
     item.get(attribute)?.as_s().ok().map(String::as_str)
 }
 
-/// An attribute that cannot be absent, as what its text stands for.
+/// Parses a required attribute.
 pub(crate) fn parsed<T: FromStr>(item: &Item, attribute: &str, operation: &'static str) -> Result<T, StorageError> {
     text_of(item, attribute)
         .and_then(|text| text.parse().ok())
         .ok_or_else(|| StorageError::unreadable(operation, attribute))
 }
 
-/// The same of an attribute that can be absent.
+/// Parses an optional attribute.
 pub(crate) fn parsed_if_there<T: FromStr>(
     item: &Item,
     attribute: &str,
@@ -40,7 +40,7 @@ pub(crate) fn parsed_if_there<T: FromStr>(
     item.contains_key(attribute).then(|| parsed(item, attribute, operation)).transpose()
 }
 
-/// RFC 3339 in UTC with milliseconds, which sorts as text.
+/// RFC 3339 in UTC with milliseconds, so that times sort as text.
 pub(crate) fn timestamp_text(time: Timestamp) -> String {
     DateTimePrinter::new().precision(Some(3)).timestamp_to_string(&time)
 }

@@ -1,4 +1,4 @@
-//! The table `enquiries`: the record that is the truth.
+//! The table `enquiries`, the source of truth.
 
 use std::time::Duration;
 
@@ -19,14 +19,14 @@ use crate::recorded::Recorded;
 const PUT: &str = "PutItem enquiries";
 const TRANSACTION: &str = "TransactWriteItems enquiries, idempotency";
 const PUT_IF: &str = "attribute_not_exists(id)";
-/// How many ids are tried (contract, `id`).
+/// How many ids to try (contract, `id`).
 const MAX_IDS: u32 = 8;
-/// How often a transaction is tried that meets another one of the same key.
+/// How many times to try a transaction that conflicts with another one for the same key.
 const MAX_CONFLICTS: u32 = 3;
-/// The shortest pause after such a meeting; the longest is twice as long.
+/// The shortest pause after a conflict. The longest is twice this.
 const CONFLICT_PAUSE: Duration = Duration::from_millis(25);
 
-/// Where enquiries are recorded, each once.
+/// The enquiries, each recorded once.
 #[derive(Clone, Debug)]
 pub struct Enquiries {
     client: DynamoDb,
@@ -34,7 +34,7 @@ pub struct Enquiries {
     idempotency: IdempotencyRecords,
 }
 
-/// The result of one attempt to write.
+/// The result of one write attempt.
 enum Attempt {
     Settled(Recorded),
     IdTaken,
@@ -42,16 +42,16 @@ enum Attempt {
 }
 
 impl Enquiries {
-    /// Enquiries in `table`, with the keys of the route in `idempotency`.
+    /// The enquiries in `table`, with the route's keys in `idempotency`.
     #[must_use]
     pub fn new(sdk: &SdkConfig, table: String, idempotency: IdempotencyRecords) -> Self {
         Self { client: DynamoDb::new(sdk), table, idempotency }
     }
 
-    /// Records an enquiry under an id from `new_id`, once for each key: both are written, or neither.
+    /// Records an enquiry under an id from `new_id`, once per key. It writes both enquiry and key, or neither.
     ///
     /// # Errors
-    /// When DynamoDB did not do it. It may have: without a key, trying again may record twice.
+    /// When the call to DynamoDB failed. The enquiry may still be recorded: without a key, a retry may record it twice.
     pub async fn record(
         &self,
         enquiry: Enquiry,
@@ -94,7 +94,7 @@ impl Enquiries {
         let Err(error) = put else { return Ok(Attempt::Settled(Recorded::New(record.id.clone()))) };
         match error.as_service_error() {
             Some(PutItemError::ConditionalCheckFailedException(taken)) => Ok(id_taken_by(taken.item(), record)),
-            // Another call is just now recording an enquiry under this id.
+            // Another request is recording an enquiry under this id.
             Some(PutItemError::TransactionConflictException(_)) => Ok(Attempt::IdTaken),
             _ => Err(StorageError::of(PUT, &error)),
         }
@@ -117,7 +117,7 @@ impl Enquiries {
             Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
                 self.explain(cancelled.cancellation_reasons(), record, claim)
             }
-            // The SDK has retried it already.
+            // The SDK has already retried it.
             Some(TransactWriteItemsError::TransactionInProgressException(_)) => {
                 Ok(Attempt::Settled(Recorded::InProgress))
             }
@@ -134,7 +134,7 @@ impl Enquiries {
             .build()
     }
 
-    /// Why a transaction was cancelled. Its reasons stand in the order of its items: the enquiry, then the key.
+    /// Why a transaction was cancelled. Its reasons are in the order of its items: the enquiry, then the key.
     fn explain(
         &self,
         reasons: &[CancellationReason],
@@ -156,7 +156,7 @@ impl Enquiries {
     }
 }
 
-/// The id is taken: by this very call, whose first response was lost, or by another enquiry.
+/// The id is taken, either by another enquiry or by this request, whose first response was lost.
 fn id_taken_by(item: Option<&Item>, record: &RecordedEnquiry) -> Attempt {
     if item.and_then(request_id_of) == Some(record.enquiry.request_id.as_str()) {
         Attempt::Settled(Recorded::New(record.id.clone()))

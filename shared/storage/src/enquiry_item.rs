@@ -1,4 +1,4 @@
-//! The item of the table `enquiries`: the enquiry's own attributes, written and read.
+//! Writes and reads the enquiry's attributes in an item of the table `enquiries`.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{Enquiry, EnquiryId, Fields, FirstResponse, RecordedEnquiry, Redaction, STATUS_NEW, Submission};
@@ -8,7 +8,8 @@ use crate::attributes::{Item, parsed, parsed_if_there, text, text_of, time};
 use crate::error::StorageError;
 use crate::notification_item::pending;
 
-/// The record as a new item. Its fields are one JSON text: a DynamoDB map loses their order, its numbers lose digits.
+/// The new item for a record. Its fields are one JSON text, because a DynamoDB map loses their order and digits of
+/// their numbers.
 pub(crate) fn to_item(record: &RecordedEnquiry) -> Item {
     let RecordedEnquiry { id, enquiry } = record;
     let submission = &enquiry.submission;
@@ -63,12 +64,11 @@ pub(crate) fn created_at_of(item: &Item, operation: &'static str) -> Result<Time
     parsed(item, "created_at", operation)
 }
 
-/// The call that recorded the enquiry.
 pub(crate) fn request_id_of(item: &Item) -> Option<&str> {
     text_of(item, "request_id")
 }
 
-/// Which credentials were removed, as a list of `{param, kind, count}`.
+/// The removed credentials, as a list of `{param, kind, count}`.
 fn redactions_to_attribute(redactions: &[Redaction]) -> AttributeValue {
     let entry = |redaction: &Redaction| {
         let count = AttributeValue::N(redaction.count.to_string());
@@ -78,7 +78,7 @@ fn redactions_to_attribute(redactions: &[Redaction]) -> AttributeValue {
     AttributeValue::L(redactions.iter().map(|redaction| AttributeValue::M(Item::from(entry(redaction)))).collect())
 }
 
-/// An entry that cannot be read is left out: the department still gets its mail.
+/// Skips unreadable entries, so that the department still gets its email.
 fn redactions_of(item: &Item) -> Vec<Redaction> {
     let entries = item.get("redactions").and_then(|entries| entries.as_l().ok());
     let parse = |entry: &AttributeValue| {

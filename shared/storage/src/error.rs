@@ -4,7 +4,8 @@ use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::RequestId as _;
 
-/// The codes of temporary faults. The SDK has retried them already, except those in the reasons of a cancelled transaction.
+/// The codes of temporary faults. The SDK has already retried them, except those among a cancelled transaction's
+/// reasons.
 const OVERLOADED: [&str; 6] = [
     "InternalServerError",
     "ProvisionedThroughputExceeded",
@@ -14,11 +15,11 @@ const OVERLOADED: [&str; 6] = [
     "ThrottlingException",
 ];
 
-/// A table did not do what was asked. The text holds operation, code and AWS's own request id, never data: DynamoDB's
+/// A call to a table failed. The text has the operation, the code and AWS's request id, and never data. DynamoDB's
 /// messages and the SDK's errors may quote items.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StorageError {
-    /// DynamoDB could not be reached, did not respond in time, or was overloaded: the same call may succeed later.
+    /// DynamoDB could not be reached, did not respond in time, or was overloaded. The same call may succeed later.
     #[error("{operation} did not respond: {cause}")]
     Unavailable {
         /// The operation of DynamoDB's API.
@@ -26,7 +27,7 @@ pub enum StorageError {
         /// What happened, without data.
         cause: String,
     },
-    /// DynamoDB rejected the call, or returned an item that we never write: the fault is ours.
+    /// DynamoDB rejected the call, or returned an item that we never write. This is a fault in our code.
     #[error("{operation} failed: {cause}")]
     Failed {
         /// The operation of DynamoDB's API.
@@ -34,10 +35,10 @@ pub enum StorageError {
         /// What happened, without data.
         cause: String,
     },
-    /// Every id that was tried belongs to another enquiry.
+    /// Every id tried belongs to another enquiry.
     #[error("no free enquiry id in {attempts} attempts")]
     NoFreeId {
-        /// How many were tried.
+        /// How many ids were tried.
         attempts: u32,
     },
 }
@@ -69,7 +70,7 @@ impl StorageError {
         }
     }
 
-    /// An error for one code among the reasons of a cancelled transaction.
+    /// The error for one of a cancelled transaction's reasons.
     pub(crate) fn of_reason(operation: &'static str, code: &str) -> Self {
         Self::with_cause(operation, code.to_owned(), is_overload(code))
     }

@@ -1,4 +1,4 @@
-//! The table `idempotency`: which enquiry a key already stands for.
+//! The table `idempotency`: the enquiry that each key was used for.
 
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure};
@@ -13,11 +13,11 @@ const PUT_IF: &str = "attribute_not_exists(#key) OR expires_at <= :now";
 /// How long a key is kept, in seconds (contract, Idempotency-Key).
 const KEPT_SECONDS: i64 = 24 * 60 * 60;
 
-/// Part of every key's HMAC. A key means the same on every route (contract, Idempotency-Key), so this never changes; it is the first
-/// route's name.
+/// Part of every key's HMAC. A key is valid across all routes (contract, Idempotency-Key), so this never changes. It is
+/// the name of the first route.
 const SCOPE: &str = "POST /public/v1/enquiries";
 
-/// Where idempotency keys are kept, each as an HMAC.
+/// The idempotency records. Each key is stored as an HMAC.
 #[derive(Clone, Debug)]
 pub struct IdempotencyRecords {
     table: String,
@@ -31,7 +31,7 @@ impl IdempotencyRecords {
         Self { table, pepper }
     }
 
-    /// The half of the transaction that claims the key for an enquiry.
+    /// The part of the transaction that claims the key for an enquiry.
     pub(crate) fn put(&self, claim: &IdempotencyClaim, record: &RecordedEnquiry) -> Result<Put, BuildError> {
         let RecordedEnquiry { id, enquiry } = record;
         let now = enquiry.created_at.as_second();
@@ -50,7 +50,7 @@ impl IdempotencyRecords {
             .build()
     }
 
-    /// What it means that the key is taken by `record`.
+    /// The result when the key is taken by `record`.
     pub(crate) fn taken_by(
         &self,
         record: Option<&Item>,

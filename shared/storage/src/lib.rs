@@ -1,7 +1,8 @@
-//! The three tables, a file each: enquiries, idempotency records and rate counters; and the enquiries' notifications.
+//! The three tables (enquiries, idempotency records and rate counters), and the enquiries' notifications.
 //!
-//! The only user of the DynamoDB SDK. An expected result (a replay, a refusal) is a value; an error is a table that did not
-//! respond, or whose response cannot be read. Random ids and the time are passed in. Nothing here knows HTTP, the queue or mail.
+//! Only this crate uses the DynamoDB SDK. Expected results, such as a replay or a refusal, are values. An error means
+//! that a table did not respond, or that its response is unreadable. Callers pass in random ids and the time. Nothing
+//! here knows HTTP, the queue or email.
 
 mod attributes;
 mod enquiries;

@@ -16,13 +16,13 @@ use crate::error::StorageError;
 const OPERATION: &str = "UpdateItem rate-counters";
 const COUNT_IF: &str = "attribute_not_exists(hits) OR hits < :limit";
 const COUNT: &str = "SET expires_at = if_not_exists(expires_at, :expires_at) ADD hits :one";
-/// A counter outlives its window by this much, so that a late request still finds it.
+/// How long a counter is kept after its window, in seconds, so that a late request still finds it.
 const KEPT_AFTER_WINDOW_SECONDS: i64 = 300;
-/// The part of a throttling reason that names the one item, not the table or the account
-/// (DynamoDB API Reference, `ThrottlingReason`).
+/// The part of a throttling reason that names a single item, not the table or the account (DynamoDB API Reference,
+/// `ThrottlingReason`).
 const KEY_RANGE: &str = "KeyRangeThroughputExceeded";
 
-/// Counts requests per client and window. No address is stored: a counter's key is an HMAC.
+/// Counts requests per client and window. A counter's key is an HMAC, so no address is stored.
 #[derive(Clone, Debug)]
 pub struct RateCounters {
     client: DynamoDb,
@@ -34,7 +34,7 @@ impl RateCounters {
     /// The counters in `table`.
     #[must_use]
     pub fn new(sdk: &SdkConfig, table: String, pepper: Pepper) -> Self {
-        // Not idempotent: an ADD that is retried counts twice. One attempt needs one limit.
+        // A retried ADD would count twice, so there is only one attempt. It needs only one time limit.
         let mut timeouts = sdk.timeout_config().map(TimeoutConfig::to_builder).unwrap_or_default();
         timeouts.set_operation_timeout(None);
         let timeouts = timeouts.build();
@@ -42,10 +42,11 @@ impl RateCounters {
         Self { client: DynamoDb::from_conf(config), table, pepper }
     }
 
-    /// Counts one request of `client` at `now`, unless it has made `limit` of them in this window. One call, one attempt.
+    /// Counts one request of `client` at `now`, unless the client has already made `limit` requests in this window.
+    /// Makes one call with one attempt.
     ///
     /// # Errors
-    /// When the table could not count; whether the request goes on is the caller's choice.
+    /// When the table could not count. The caller decides whether the request may proceed.
     pub async fn count(&self, client: &Client, now: Timestamp, limit: u32) -> Result<Counted, StorageError> {
         let window = Window::containing(now);
         let key = format!("{}#{}", self.pepper.client_key(client, now), window.start_second());
@@ -72,14 +73,14 @@ impl RateCounters {
         }
     }
 
-    /// Opens the connection to DynamoDB with a read that finds nothing; its result does not matter.
+    /// Opens the connection to DynamoDB with a read that finds nothing. Its result does not matter.
     pub async fn warm_up(&self) {
         let key = AttributeValue::S("warm-up".to_owned());
         let _ = self.client.get_item().table_name(&self.table).key("client_window", key).send().await;
     }
 }
 
-/// What a failed count says of the client, if anything: its condition failed, or the counter's own key range is throttled.
+/// Whether a failed count means a refusal: its condition failed, or DynamoDB throttles the counter's own key range.
 fn refusal_of<R>(error: &SdkError<UpdateItemError, R>) -> Option<Counted> {
     let throttled = |reasons: &[ThrottlingReason]| {
         let names_key_range = |why: &ThrottlingReason| why.reason().is_some_and(|why| why.contains(KEY_RANGE));

@@ -7,10 +7,10 @@ use domain::EnquiryId;
 pub enum Recorded {
     /// It is a new record.
     New(EnquiryId),
-    /// It was recorded before, under the same key.
+    /// It was already recorded with the same key.
     Replayed(EnquiryId),
-    /// The key belongs to another submission.
+    /// The key was used for a different submission.
     KeyReused,
-    /// Another call was writing the key each time we tried.
+    /// Another request was writing the key at each attempt.
     InProgress,
 }

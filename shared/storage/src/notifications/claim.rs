@@ -1,4 +1,4 @@
-//! The right to mail an enquiry, for the mailer: taken, used and given back.
+//! The mailer's claim on an enquiry: take it, use it and release it.
 
 use std::time::Duration;
 
@@ -22,24 +22,25 @@ use crate::error::StorageError;
 use crate::notification_item::{FAILED, PENDING, SENDING, SENT, delivery_of, has_event, state_of, timeline_entry};
 
 const CLAIM: &str = "UpdateItem enquiries (claim)";
-/// Whatever its state, nobody mails it before its lease is over: a copy of its message must not end a wait early.
+/// In any state, nobody emails an enquiry before its lease ends. A duplicate message must not end a wait early.
 const CLAIM_IF: &str = "mail_state IN (:pending, :sending) AND \
     (attribute_not_exists(mail_lease_until) OR mail_lease_until <= :now)";
-/// An enquiry that is still to be mailed does not expire, even if it was expiring before an operator made it due again.
+/// A claimed enquiry does not expire, even if its retention had started before an operator made it due again.
 const CLAIM_UPDATE: &str = "SET mail_state = :sending, mail_lease_id = :lease, mail_lease_until = :until, \
     mail_due_at = :until, timeline = list_append(if_not_exists(timeline, :none), :entries) \
     ADD mail_attempts :one REMOVE expires_at";
 
 const MARK: &str = "UpdateItem enquiries (mark)";
-/// Fails if an earlier attempt of this call has written the mark and its response was lost. SES's own event does not make it fail.
+/// Fails if an earlier attempt of this call wrote the mark and its response was lost. SES's own event does not make it
+/// fail.
 const MARK_IF: &str = "attribute_exists(id) AND (ses_message_id <> :message OR mail_lease_id = :lease)";
 const MARK_SET: &str = "SET mail_state = :sent, ses_message_id = :message, sent_at = :now, \
     timeline = list_append(if_not_exists(timeline, :none), :entries)";
-/// A mail whose mark cannot be written is sent again, so this call gets as many attempts as fit into its budget.
+/// If the mark cannot be written, the email is sent again. So try as often as the budget allows.
 const MARK_ATTEMPTS: u32 = 100;
 
 const POSTPONE: &str = "UpdateItem enquiries (postpone)";
-/// Fails if SES's event has reported meanwhile that it took an earlier attempt.
+/// Fails if an SES event has meanwhile reported that SES accepted an earlier attempt.
 const POSTPONE_IF: &str = "mail_lease_id = :lease AND mail_state = :sending";
 const POSTPONE_UPDATE: &str = "SET mail_state = :pending, mail_lease_until = :until, mail_due_at = :until, \
     timeline = list_append(if_not_exists(timeline, :none), :entries) REMOVE mail_lease_id";
@@ -48,7 +49,7 @@ const HOLD_IF: &str = "mail_lease_id = :lease AND mail_state = :sending AND mail
 const HOLD_UPDATE: &str = "SET mail_lease_until = :until, mail_due_at = :until, \
     timeline = list_append(if_not_exists(timeline, :none), :entries)";
 
-/// The claims to mail enquiries, so that each is mailed once.
+/// Claims on enquiries, so that each is emailed once.
 #[derive(Clone, Debug)]
 pub struct Claims {
     table: Table,
@@ -58,19 +59,19 @@ pub struct Claims {
 /// The result of claiming an enquiry.
 #[derive(Debug)]
 pub enum Claimed {
-    /// Nobody else will mail it as long as the lease holds.
+    /// Nobody else emails it while the lease lasts.
     Acquired(Claim),
-    /// Somebody else is mailing it, or it waits for its next attempt.
+    /// Somebody else is emailing it, or it is waiting for its next attempt.
     Leased,
-    /// It has been mailed.
+    /// It has already been emailed.
     Sent,
     /// It has been given up.
     Failed,
-    /// There is no such enquiry.
+    /// The enquiry does not exist.
     Unknown,
 }
 
-/// The right to mail one enquiry until the lease is over.
+/// The right to email one enquiry until the lease ends.
 #[derive(Debug)]
 pub struct Claim {
     /// The enquiry's id.
@@ -79,29 +80,29 @@ pub struct Claim {
     item: Item,
 }
 
-/// Why a claim is given back; the record's timeline shows it.
+/// Why a claim is released. The record's timeline shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum Postponed {
-    /// SES cannot take the mail now.
+    /// SES cannot accept the email now.
     #[strum(to_string = "postponed")]
     NotNow,
-    /// SES rejects the mail. The timeline shows it, so that the alarm rings once for each enquiry.
+    /// SES rejected the email. The timeline shows it, so that the alarm is raised once per enquiry.
     Refused,
 }
 
 impl Claims {
-    /// Claims on the enquiries in `table`, each of which is kept for `retention` once its mail was sent.
+    /// Claims on the enquiries in `table`. Each enquiry is kept for `retention` after its email was sent.
     #[must_use]
     pub fn new(sdk: &SdkConfig, table: String, retention: Retention) -> Self {
         Self { table: Table::new(sdk, table), retention }
     }
 
-    /// Claims an enquiry that is still to be mailed, under the new lease `lease`. `queued_at` is when its message was put on the
-    /// queue.
+    /// Claims an enquiry that is not emailed yet, under the new lease `lease`. `queued_at` is when its message was
+    /// queued.
     ///
     /// # Errors
-    /// When DynamoDB did not do it. It may have; then the lease runs out.
+    /// When the call to DynamoDB failed. If it has made the claim, the lease expires.
     pub async fn claim(
         &self,
         id: &EnquiryId,
@@ -136,10 +137,10 @@ impl Claims {
         Ok(Claimed::Acquired(Claim { id: id.clone(), lease, item }))
     }
 
-    /// Marks the mail as sent, trying for as long as `budget`. A record that was removed is not written again.
+    /// Marks the email as sent, with retries until `budget` is used up. Does not recreate a deleted record.
     ///
     /// # Errors
-    /// When DynamoDB did not do it: the mail will be sent again.
+    /// When the calls to DynamoDB failed. The email will be sent again.
     pub async fn mark_sent(
         &self,
         claim: &Claim,
@@ -150,19 +151,19 @@ impl Claims {
         let started = Instant::now();
         let expires_at = self.retention.expires_at(now);
         let marked = match self.try_to_mark(claim, ses_message_id, now, expires_at, budget).await? {
-            // SES's event came first, and the department does not have the mail: the enquiry is kept.
+            // SES's event came first, and the department does not have the email, so keep the enquiry.
             Err(Some(old)) if expires_at.is_some() && delivery_of(&old).is_some_and(|delivery| !delivery.is_good()) => {
                 let left = budget.saturating_sub(started.elapsed());
                 self.try_to_mark(claim, ses_message_id, now, None, left).await?
             }
             marked => marked,
         };
-        // When the condition fails and the record is there, it is marked already.
+        // If the condition fails but the record exists, it is already marked.
         Ok(if matches!(marked, Err(None)) { Written::Overtaken } else { Written::Done })
     }
 
-    /// One attempt of [`Claims::mark_sent`]. It sets when the enquiry expires, unless SES has reported already that the
-    /// department does not have the mail.
+    /// One attempt of [`Claims::mark_sent`]. It sets when the enquiry expires, unless SES has already reported that the
+    /// department does not have the email.
     async fn try_to_mark(
         &self,
         claim: &Claim,
@@ -172,7 +173,7 @@ impl Claims {
         budget: Duration,
     ) -> Result<Updated, StorageError> {
         let client = self.table.client.config();
-        // The quota of retries that all calls share may be used up, just when a table comes back.
+        // All calls share a retry quota. It may be used up just when the table recovers.
         let unlimited = RetryPartition::custom(MARK).token_bucket(TokenBucket::unlimited()).build();
         let mut config = Builder::new().retry_partition(unlimited);
         config
@@ -194,10 +195,11 @@ impl Claims {
         updated_or_old(with_deliveries(update, &not_good).customize().config_override(config).send().await, MARK)
     }
 
-    /// Gives the claim back: SES did not take the mail, for the reason in `event`, and is asked again at `until` and not before.
+    /// Releases the claim, because SES did not accept the email for the reason in `event`. The next attempt is not
+    /// before `until`.
     ///
     /// # Errors
-    /// When DynamoDB did not do it: the lease runs out.
+    /// When the call to DynamoDB failed. The lease expires.
     pub async fn postpone(
         &self,
         claim: &Claim,
@@ -217,10 +219,10 @@ impl Claims {
         write_wait(update, POSTPONE, until).await
     }
 
-    /// Keeps the claim until `until`, so that nobody mails before: SES may have taken the mail or not.
+    /// Keeps the claim until `until`, because SES may have accepted the email. Nobody emails the enquiry before then.
     ///
     /// # Errors
-    /// When DynamoDB did not do it: the lease runs out at its old time.
+    /// When the call to DynamoDB failed. The lease expires at its old time.
     pub async fn hold(
         &self,
         claim: &Claim,
@@ -240,34 +242,34 @@ impl Claims {
 }
 
 impl Claim {
-    /// How often the enquiry has been claimed, this time included.
+    /// How many times the enquiry has been claimed, including this time.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.item.get("mail_attempts").and_then(|attempts| attempts.as_n().ok()?.parse().ok()).unwrap_or(1)
     }
 
-    /// Whether SES has rejected the mail before.
+    /// Whether SES has rejected the email before.
     #[must_use]
     pub fn was_refused(&self) -> bool {
         has_event(&self.item, Postponed::Refused.into())
     }
 
-    /// The call that recorded the enquiry.
+    /// The request that recorded the enquiry.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         request_id_of(&self.item)
     }
 
-    /// The enquiry as it was recorded.
+    /// The enquiry as recorded.
     ///
     /// # Errors
-    /// When the record is not what we write.
+    /// When the record is not in the format that we write.
     pub fn record(&self) -> Result<RecordedEnquiry, StorageError> {
         Ok(RecordedEnquiry { id: self.id.clone(), enquiry: enquiry_of(&self.item, CLAIM)? })
     }
 }
 
-/// Sends an update after which nobody may mail before `until`.
+/// Sends an update that forbids an email before `until`.
 async fn write_wait(
     update: UpdateItemFluentBuilder,
     operation: &'static str,

@@ -1,4 +1,4 @@
-//! What SES reports about mails that it took.
+//! What SES reports about the emails that it accepted.
 
 use aws_types::SdkConfig;
 use domain::{Delivery, EnquiryId, Retention};
@@ -10,15 +10,15 @@ use crate::error::StorageError;
 use crate::notification_item::{SENT, delivery_of, timeline_entry};
 
 const RECORD: &str = "UpdateItem enquiries (delivery)";
-/// A delivery event proves that SES took the mail, even if our own mark was not written.
+/// A delivery event proves that SES accepted the email, even if our own mark was not written.
 const RECORD_SET: &str = "SET delivery = :delivery, mail_state = :sent, \
     ses_message_id = if_not_exists(ses_message_id, :message), sent_at = if_not_exists(sent_at, :sent_at), \
     timeline = list_append(if_not_exists(timeline, :none), :entries)";
-/// The lease id stays: our own mark, if it is still to come, must find it.
+/// Keep the lease id: our own mark may still come, and needs it.
 const RECORD_REMOVE: &str = "REMOVE mail_due_shard, mail_due_at, mail_lease_until";
 const KEEP: &str = "UpdateItem enquiries (keep)";
 
-/// The deliveries of all mails.
+/// The deliveries of all emails.
 #[derive(Clone, Debug)]
 pub struct Deliveries {
     table: Table,
@@ -30,24 +30,24 @@ pub struct Deliveries {
 pub enum DeliveryMoved {
     /// The record has the new delivery.
     Forward,
-    /// The record already had this delivery or a later one: which, if it is one that we know.
+    /// The record already had this delivery or a later one. Holds that delivery, if we know it.
     Stale(Option<Delivery>),
-    /// There is no such enquiry.
+    /// The enquiry does not exist.
     Unknown,
 }
 
 impl Deliveries {
-    /// The deliveries of the enquiries in `table`, each of which is kept for `retention` once its mail was sent.
+    /// The deliveries of the enquiries in `table`. Each enquiry is kept for `retention` after its email was sent.
     #[must_use]
     pub fn new(sdk: &SdkConfig, table: String, retention: Retention) -> Self {
         Self { table: Table::new(sdk, table), retention }
     }
 
-    /// Records what happened at `at` to a mail that SES took at `sent_at`, unless the record has this delivery or a later one.
-    /// Where the department may not have the mail, the enquiry does not expire.
+    /// Records what happened at `at` to an email that SES accepted at `sent_at`, unless the record has this delivery or
+    /// a later one. If the department may not have the email, the enquiry does not expire.
     ///
     /// # Errors
-    /// When DynamoDB did not do it.
+    /// When the call to DynamoDB failed.
     pub async fn record(
         &self,
         id: &EnquiryId,
@@ -77,10 +77,10 @@ impl Deliveries {
         }
     }
 
-    /// Stops an enquiry from expiring, if it was to expire.
+    /// Stops an enquiry from expiring.
     ///
     /// # Errors
-    /// When DynamoDB did not do it.
+    /// When the call to DynamoDB failed.
     pub async fn keep(&self, id: &EnquiryId) -> Result<(), StorageError> {
         let update = self.table.update(id, "attribute_exists(expires_at)", "REMOVE expires_at");
         send(update, KEEP).await.map(|_| ())

@@ -1,4 +1,4 @@
-//! Notifications that are due, for the sweeper.
+//! The notifications that are due, for the sweeper.
 
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure, Select};
 use aws_types::SdkConfig;
@@ -37,29 +37,29 @@ pub struct Due {
     due_at: String,
 }
 
-/// Notifications that are due in one shard.
+/// The due notifications of one shard.
 #[derive(Clone, Debug, Default)]
 pub struct DueInShard {
-    /// The longest due first.
+    /// The notifications, longest overdue first.
     pub due: Vec<Due>,
-    /// How many more are due. Beyond about ten thousand, at least that many; 1 if they could not be counted.
+    /// How many more are due. Above about ten thousand, this is a lower bound. It is 1 if they could not be counted.
     pub left: usize,
-    /// How many items were read that are not enquiries.
+    /// How many of the items read are not enquiries.
     pub unreadable: usize,
 }
 
 /// The result of moving a due time.
 #[derive(Clone, Debug)]
 pub enum Moved {
-    /// It is due later, and the caller may put it on the queue.
+    /// It is now due later, and the caller may queue it.
     Later {
-        /// Since when it has been waiting for its mail: since it was recorded, or since an operator made it due again after it
-        /// had failed. `None` if the record has no readable time.
+        /// When its wait for an email began: when it was recorded, or when an operator made it due again after a
+        /// failure. `None` if the record has no readable time.
         pending_since: Option<Timestamp>,
         /// The notification with its new due time.
         due: Due,
     },
-    /// It was mailed, claimed or moved meanwhile.
+    /// It was emailed, claimed or moved in the meantime.
     Overtaken,
 }
 
@@ -70,7 +70,7 @@ impl DueNotifications {
         Self { table: Table::new(sdk, table) }
     }
 
-    /// What is due in one of the [`MAIL_DUE_SHARDS`](crate::MAIL_DUE_SHARDS), at most `limit` of it.
+    /// The due notifications of one of the [`MAIL_DUE_SHARDS`](crate::MAIL_DUE_SHARDS), up to `limit`.
     ///
     /// # Errors
     /// When DynamoDB did not respond.
@@ -105,16 +105,17 @@ impl DueNotifications {
         }
         if start.is_some() {
             let rest = query().select(Select::Count).set_exclusive_start_key(start).send().await;
-            // Without the count, the notifications that were found can still be requeued.
+            // Even without the count, the notifications found can be requeued.
             found.left = rest.map_or(1, |rest| usize::try_from(rest.count).unwrap_or_default());
         }
         Ok(found)
     }
 
-    /// Moves the due time, if it has not changed since the query: only one caller succeeds, and may put it on the queue.
+    /// Moves the due time, if it has not changed since the query. Only one caller succeeds, and may queue the
+    /// notification.
     ///
     /// # Errors
-    /// When DynamoDB did not do it. It may have; then it comes due again.
+    /// When the call to DynamoDB failed. If it has moved the due time, the notification becomes due again.
     pub async fn move_due(&self, due: &Due, now: Timestamp) -> Result<Moved, StorageError> {
         let until = timestamp_text(saturating_add(now, DUE_AFTER_REQUEUE));
         let update = self
@@ -137,7 +138,7 @@ impl DueNotifications {
     /// Gives up a notification that has been due for too long, if its due time has not changed since it was read.
     ///
     /// # Errors
-    /// When DynamoDB did not do it: it comes due again.
+    /// When the call to DynamoDB failed. The notification becomes due again.
     pub async fn give_up(&self, due: &Due, cause: &str, now: Timestamp) -> Result<Written, StorageError> {
         let entry = timeline_entry("failed", now, [("cause", cause)]);
         let update = self
@@ -146,7 +147,7 @@ impl DueNotifications {
             .expression_attribute_values(":seen", text(&due.due_at))
             .expression_attribute_values(":failed", text(FAILED));
         match send(update, GIVE_UP).await? {
-            // A record that has failed already needs no change.
+            // A record that is already marked as failed needs no change.
             Err(old) if old.as_ref().and_then(state_of) != Some(FAILED) => Ok(Written::Overtaken),
             _ => Ok(Written::Done),
         }

@@ -1,4 +1,4 @@
-//! The table `enquiries` again: the notifications, a file for each function that works on them.
+//! The enquiries' notifications, in the table `enquiries`, with one file for each function that uses them.
 
 mod claim;
 mod delivery;

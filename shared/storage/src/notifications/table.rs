@@ -1,4 +1,4 @@
-//! Updates of one record at a time, each under a condition.
+//! Conditional updates of one record at a time.
 
 use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_dynamodb::error::SdkError;
@@ -14,25 +14,24 @@ use crate::error::StorageError;
 
 /// A notification that is sent or failed is no longer due.
 pub(super) const SETTLED_REMOVE: &str = "REMOVE mail_due_shard, mail_due_at, mail_lease_id, mail_lease_until";
-/// Starts the retention of an enquiry whose mail was sent, unless it has started already.
+/// Starts the retention of an enquiry whose email was sent, unless it has already started.
 pub(super) const EXPIRES_SET: &str = ", expires_at = if_not_exists(expires_at, :expires_at)";
 
-/// The table of enquiries.
 #[derive(Clone, Debug)]
 pub(super) struct Table {
     pub(super) client: DynamoDb,
     pub(super) name: String,
 }
 
-/// The record after the update, as far as it was asked for; or, when the condition failed, the old record, if there is one.
+/// The requested attributes after the update. If the condition failed, the old record, or `None` if there is none.
 pub(super) type Updated = Result<Item, Option<Item>>;
 
-/// Whether a record was changed.
+/// The result of a conditional update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Written {
-    /// The record has the change.
+    /// The record was updated.
     Done,
-    /// The record was removed, or somebody else has changed it meanwhile.
+    /// The record was deleted, or changed by somebody else.
     Overtaken,
 }
 
@@ -41,7 +40,6 @@ impl Table {
         Self { client: DynamoDb::new(sdk), name }
     }
 
-    /// An update of one record.
     pub(super) fn update(&self, id: &EnquiryId, condition: &str, update: &str) -> UpdateItemFluentBuilder {
         self.client
             .update_item()
@@ -51,7 +49,7 @@ impl Table {
             .update_expression(update)
     }
 
-    /// An update that adds to the record's timeline, and returns the old record when the condition fails.
+    /// An update that adds to the record's timeline, and returns the old record if the condition fails.
     pub(super) fn update_with_timeline(
         &self,
         id: &EnquiryId,
@@ -85,19 +83,19 @@ pub(super) fn updated_or_old(
     }
 }
 
-/// An update with the value that [`EXPIRES_SET`] names, if the enquiry is to expire.
+/// Adds the value for [`EXPIRES_SET`] to an update, if the enquiry has an expiry time.
 pub(super) fn with_expiry(update: UpdateItemFluentBuilder, expires_at: Option<Timestamp>) -> UpdateItemFluentBuilder {
     let Some(expires_at) = expires_at else { return update };
     update.expression_attribute_values(":expires_at", AttributeValue::N(expires_at.as_second().to_string()))
 }
 
-/// The condition that the record's delivery is not in this list. [`with_deliveries`] adds the values that it names.
+/// The condition that the record's delivery is not in this list. [`with_deliveries`] adds its values.
 pub(super) fn if_delivery_not_in(deliveries: &[Delivery]) -> String {
     let names: Vec<_> = deliveries.iter().map(|delivery| format!(":{delivery}")).collect();
     format!("NOT delivery IN ({})", names.join(", "))
 }
 
-/// An update with the values that [`if_delivery_not_in`] names.
+/// Adds the values for [`if_delivery_not_in`] to an update.
 pub(super) fn with_deliveries(update: UpdateItemFluentBuilder, deliveries: &[Delivery]) -> UpdateItemFluentBuilder {
     deliveries.iter().fold(update, |update, delivery| {
         update.expression_attribute_values(format!(":{delivery}"), text(delivery.as_str()))
