@@ -1,8 +1,9 @@
-//! The HTTP client below the AWS SDK: HTTP/1.1, rustls with ring, and one pool of connections for all services.
+//! The AWS SDK's HTTP client: HTTP/1.1, rustls with ring, and one connection pool for all services.
 //!
-//! The SDK's own client reads the roots anew for each service, and brings HTTP/2 and proxies: a sixth of each binary, for what a
-//! function that makes one request at a time does not need. What is tried again, and which connection is bad, stays for the SDK
-//! to say; how long an idle one can be trusted is said here, for no SDK knows that Lambda freezes it.
+//! The SDK's own client reads the root certificates again for each service. It also adds HTTP/2 and proxies, a sixth of
+//! each binary, which a function that makes one request at a time does not need. The SDK still decides what to retry
+//! and which connection is bad. This client decides how long to trust an idle connection, because no SDK knows that
+//! Lambda freezes it.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -37,11 +38,11 @@ use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 use tower_service::Service;
 
-/// How long an unused connection is trusted. Between two invocations Lambda freezes the environment, and a connection that died
-/// meanwhile costs an attempt. The limiter has only one, and an attempt at SES that got no response may have sent the mail. A new
-/// connection costs two round trips and the rest of a TLS session.
+/// How long to trust an idle connection. Lambda freezes the environment between invocations, and a connection that dies
+/// meanwhile costs an attempt. The limiter has only one attempt, and after an attempt without a response SES may have
+/// sent the email. A new connection costs two round trips and the rest of a TLS handshake.
 const TRUSTED_IDLE: Duration = Duration::from_secs(3);
-/// As long as the base64 of nearly all certificates is.
+/// Enough for the base64 of nearly any certificate.
 const MOST_CERTIFICATES_BYTES: usize = 2_048;
 
 type Connections = Client<ConnectInTime, SdkBody>;
@@ -58,12 +59,12 @@ struct Pool {
 #[derive(Debug)]
 struct Host {
     connections: Connections,
-    /// By the wall clock: the monotonic one may stand still while the environment is frozen.
+    /// Wall-clock time. The monotonic clock may stop while the environment is frozen.
     used_at: SystemTime,
 }
 
-/// A client for http and https that all services share. It trusts `roots` and gives a connection `connect_timeout` until TLS is
-/// agreed on; how long a response may take is for the SDK to watch.
+/// A client for HTTP and HTTPS that all services share. It trusts `roots`. Connecting, including TLS, may take
+/// `connect_timeout`. The SDK enforces the timeout of the response.
 pub(crate) fn pooled_client(
     roots: RootCertStore,
     connect_timeout: Duration,
@@ -88,17 +89,17 @@ impl Pool {
         Ok(Self { connector: ConnectInTime { connector, limit: connect_timeout }, hosts: Arc::default(), clock })
     }
 
-    /// The connections to a host; new ones if those that there are cannot be trusted any more.
+    /// The connections to a host. Makes new ones if the old ones are no longer trusted.
     fn connections_to(&self, host: &Authority) -> Connections {
         let now = (self.clock)();
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        // A clock that was set back says nothing of how long it was.
+        // If the clock was set back, the idle time is unknown.
         let is_trusted = |host: &&mut Host| now.duration_since(host.used_at).is_ok_and(|idle| idle <= TRUSTED_IDLE);
         if let Some(host) = hosts.get_mut(host).filter(is_trusted) {
             host.used_at = now;
             return host.connections.clone();
         }
-        // While nothing is frozen, hyper's own limit holds for each of the connections.
+        // If the environment was not frozen, hyper's own limit applies to each connection.
         let connections: Connections = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(TRUSTED_IDLE)
@@ -111,7 +112,7 @@ impl Pool {
         self.hosts.lock().unwrap_or_else(PoisonError::into_inner).remove(host);
     }
 
-    /// A response has come: from now on the connections are idle.
+    /// Records that a response has arrived: the connections are idle from now on.
     fn was_used(&self, host: &Authority) {
         let now = (self.clock)();
         if let Some(host) = self.hosts.lock().unwrap_or_else(PoisonError::into_inner).get_mut(host) {
@@ -137,7 +138,7 @@ impl HttpConnector for Pool {
         let response = self.connections_to(&host).request(request);
         HttpConnectorFuture::new(async move {
             let response = response.await.map_err(|error| {
-                // What killed one connection may have killed the others: what is tried again gets a new one.
+                // The cause may have broken the other connections too, so a retry gets a new one.
                 pool.distrust(&host);
                 connector_error(error.into())
             })?;
@@ -148,7 +149,7 @@ impl HttpConnector for Pool {
     }
 }
 
-/// The connection as the SDK knows it: one that it has found bad is not used again.
+/// Lets the SDK mark a connection as bad, so that it is not used again.
 fn connection_of(captured: &CaptureConnection) -> ConnectionMetadata {
     let captured = captured.clone();
     let poison = move || {
@@ -159,13 +160,14 @@ fn connection_of(captured: &CaptureConnection) -> ConnectionMetadata {
     ConnectionMetadata::builder().proxied(false).poison_fn(poison).build()
 }
 
-/// Whatever fails without a response may go well on another connection: the SDK tries both kinds again, if it may try again at all.
+/// An attempt that got no response may succeed on another connection. The SDK retries both kinds of error, if it may
+/// retry at all.
 fn connector_error(error: BoxError) -> ConnectorError {
     let mut causes = successors(Some(error.as_ref() as &(dyn Error + 'static)), |&cause| cause.source());
     if causes.any(<dyn Error>::is::<Elapsed>) { ConnectorError::timeout(error) } else { ConnectorError::io(error) }
 }
 
-/// Gives TCP and TLS together a limit; the TCP connector knows one for itself alone.
+/// Applies one time limit to TCP and TLS together. The TCP connector only limits TCP.
 #[derive(Clone, Debug)]
 struct ConnectInTime {
     connector: HttpsConnector<TcpConnector>,
@@ -187,10 +189,11 @@ impl Service<Uri> for ConnectInTime {
     }
 }
 
-/// The certificates of a PEM file (RFC 7468, lax: what stands around them is passed over). One that cannot be read is none:
-/// the bundle is not ours, and a single odd root in its next version must not stop every function.
+/// Reads the certificates in a PEM file (RFC 7468, lax: other text is ignored). Unreadable certificates are skipped: we
+/// do not control the bundle, and one odd root in its next version must not stop every function.
 ///
-/// `rustls-pki-types` reads PEM too, in 37 instructions a byte: 8 million for such a bundle, as much as all of a start.
+/// `rustls-pki-types` also reads PEM, but takes 37 instructions per byte. That is 8 million for this bundle, as many as
+/// the rest of a start.
 pub(crate) fn roots_of(pem: &[u8]) -> RootCertStore {
     let mut roots = RootCertStore::empty();
     let mut base64: Option<Vec<u8>> = None;
@@ -253,7 +256,7 @@ mod tests {
         }
     }
 
-    /// The URL of a server that responds to everything, and how many connections it was asked for.
+    /// The URL of a server that responds to everything, and its number of connections so far.
     fn server() -> (String, Arc<AtomicUsize>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
@@ -268,7 +271,7 @@ mod tests {
         (url, connections)
     }
 
-    /// A wall clock for this test alone, since each test has a thread of its own.
+    /// This test's own wall clock. Each test has its own thread.
     fn clock() -> SystemTime {
         NOW.get()
     }
@@ -288,7 +291,7 @@ mod tests {
         request.add_extension(captured.clone());
         let response = pool.call(request).await?;
         assert_eq!(response.status().as_u16(), 200);
-        // Tasks of their own give the connection back to the pool.
+        // Other tasks return the connection to the pool.
         for _ in 0..10 {
             tokio::task::yield_now().await;
         }
@@ -310,7 +313,8 @@ mod tests {
     async fn a_connection_is_not_used_again_after_a_few_idle_seconds_of_the_wall_clock() {
         let ((url, connections), pool) = (server(), pool(Duration::from_secs(5)));
         let start = SystemTime::UNIX_EPOCH + Duration::from_hours(1);
-        // Idle for so many seconds, by the wall clock alone: the monotonic one stands still, as in an environment that is frozen.
+        // Idle for this many seconds, by the wall clock only. The monotonic clock stands still, as in a frozen
+        // environment.
         for (at, opened) in [(0, 1), (1, 1), (4, 1), (7, 1), (11, 2), (12, 2), (72, 3), (20, 4), (20, 4), (7_200, 5)] {
             NOW.set(start + Duration::from_secs(at));
             call(&pool, &url).await.unwrap();

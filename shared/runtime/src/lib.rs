@@ -1,8 +1,8 @@
-//! What surrounds a function: its environment as typed configuration, the AWS SDK's configuration, its logs, and Lambda's
-//! loop.
+//! What a function runs in: environment variables as typed configuration, the AWS SDK's configuration, logs, and
+//! Lambda's event loop.
 //!
-//! The only reader of environment variables, and the only user of Lambda's runtime. It knows nothing of enquiries: what a
-//! variable means is for the type that it is parsed into.
+//! Only this crate reads environment variables and uses Lambda's runtime. It knows nothing about enquiries: each
+//! variable's type parses its own value.
 
 mod http_client;
 mod logs;

@@ -1,4 +1,4 @@
-//! Logs: one JSON object a line on stdout, which Lambda ships to CloudWatch.
+//! Logs: one JSON object per line on stdout, which Lambda sends to CloudWatch.
 
 use std::io;
 use std::panic;
@@ -14,8 +14,8 @@ use tracing_subscriber::{Layer, fmt};
 
 use crate::variables::Variables;
 
-/// Our crates. Nobody else's say anything: an SDK that traces shows requests, and a JSON library's error quotes the value, and
-/// with them what people wrote. For the same reason no variable can turn them up.
+/// Our crates. Other crates' events are dropped, because they may contain personal data: an SDK's traces show requests,
+/// and a JSON library's error quotes the value. For the same reason no environment variable can enable them.
 const OURS: [&str; 9] = [
     "create_enquiry",
     "domain",
@@ -28,14 +28,14 @@ const OURS: [&str; 9] = [
     "storage",
 ];
 
-/// Writes logs to stdout from here on, and panics with them. Each line says what runs: `VERSION`, the commit that was deployed.
+/// Starts writing logs, including panics, to stdout. Each line has `VERSION`, the deployed commit.
 pub fn write_logs_as_json(variables: &Variables) {
     let version: Option<String> = variables.optional("VERSION").ok().flatten();
     json_lines(version.as_deref().unwrap_or_default(), io::stdout).init();
     log_panics();
 }
 
-/// Logs where a panic happens, and not its message, which may quote a field.
+/// Logs where a panic happens, but not its message, which may quote a field.
 fn log_panics() {
     panic::set_hook(Box::new(|panic| {
         let place = panic.location().map_or_else(|| "unknown".to_owned(), ToString::to_string);
@@ -43,8 +43,8 @@ fn log_panics() {
     }));
 }
 
-/// What turns our log events into lines of JSON, their fields beside version, timestamp, level and target. The version is `unknown`
-/// unless it is 1 to 64 letters, digits, dots, dashes and underscores, which need no escapes.
+/// Formats our log events as lines of JSON: the version, timestamp, level and target, then the event's own fields. The
+/// version is `unknown` unless it is 1 to 64 letters, digits, dots, dashes and underscores, which need no escapes.
 pub fn json_lines<W>(version: &str, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
@@ -58,13 +58,14 @@ where
     tracing_subscriber::registry().with(lines.with_writer(writer).with_filter(ours))
 }
 
-/// Whether one of our crates says it, and it is no detail. The whole name of the crate counts: another may begin like one of ours.
+/// Whether an event is from one of our crates, and above debug level. Compares the crate's whole name, because another
+/// crate's name may start like one of ours.
 fn is_ours(event: &Metadata<'_>) -> bool {
     let crate_name = event.target().split("::").next();
     *event.level() <= Level::INFO && OURS.into_iter().any(|name| crate_name == Some(name))
 }
 
-/// A line of JSON that begins with the version and ends with the fields of the span that it is written in.
+/// Formats a line of JSON. It starts with the version and ends with the fields of the current span.
 struct Versioned {
     version: String,
     json: Format<Json>,
@@ -94,7 +95,7 @@ where
     }
 }
 
-/// What stands between the braces of an object.
+/// The text between an object's braces.
 fn members_of(object: &str) -> &str {
     object.trim_end().trim_start_matches('{').strip_suffix('}').unwrap_or_default()
 }
@@ -110,7 +111,6 @@ mod tests {
 
     use super::*;
 
-    /// What is logged while `act` runs.
     fn logged(act: impl FnOnce()) -> String {
         logged_by("8f3a2c1-dirty", act)
     }

@@ -1,5 +1,5 @@
-//! The AWS SDK's configuration, built without looking anything up: `aws-config` would ask files and services at start-up
-//! for what Lambda puts into the environment.
+//! The AWS SDK's configuration, from Lambda's environment variables only. `aws-config` would also try files and
+//! services at start-up.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -19,21 +19,21 @@ use rustls::RootCertStore;
 use crate::http_client::{pooled_client, roots_of};
 use crate::variables::{VariableError, Variables};
 
-/// The pause before the first retry, at most; the SDK's default of a second would use up the whole budget.
+/// The longest pause before the first retry. The SDK's default of a second would use up the whole budget.
 const FIRST_RETRY_AFTER: Duration = Duration::from_millis(50);
 const ATTEMPTS: u32 = 3;
 const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 
-/// The SDK cannot be configured.
+/// Why the SDK cannot be configured.
 #[derive(Debug, thiserror::Error)]
 pub enum SdkSetupError {
-    /// A variable is missing or bad.
+    /// A variable is missing or invalid.
     #[error(transparent)]
     Variable(#[from] VariableError),
     /// TLS cannot be configured.
     #[error("TLS cannot be configured: {0}")]
     Tls(#[from] rustls::Error),
-    /// The file of root certificates cannot be read or holds none.
+    /// The file of root certificates cannot be read, or has no certificates.
     #[error("the root certificates in {file}, which SSL_CERT_FILE names, cannot be used: {reason}")]
     RootCertificates {
         /// The file's path.
@@ -43,14 +43,14 @@ pub enum SdkSetupError {
     },
 }
 
-/// The configuration that all clients of a function share, their connections with it: region and credentials from
-/// Lambda's own variables, and `AWS_ENDPOINT_URL`, or `AWS_ENDPOINT_URL_DYNAMODB` and its like for one service alone, for another
-/// AWS than the region's. How long calls may take is ours to say, in milliseconds:
-/// `CONNECT_TIMEOUT_MS` for a connection (1,000), `ATTEMPT_TIMEOUT_MS` for one attempt (800), `OPERATION_TIMEOUT_MS` for a
-/// call with all of its attempts (2,000).
+/// The configuration that all of a function's clients share, including their connections. Region and credentials come
+/// from Lambda's own variables. `AWS_ENDPOINT_URL` replaces the region's endpoints, and a variable such as
+/// `AWS_ENDPOINT_URL_DYNAMODB` replaces one service's endpoint. Our own variables set the timeouts, in milliseconds
+/// (with defaults): `CONNECT_TIMEOUT_MS` for connecting (1,000), `ATTEMPT_TIMEOUT_MS` for one attempt (800), and
+/// `OPERATION_TIMEOUT_MS` for a call with all its attempts (2,000).
 ///
 /// # Errors
-/// When a variable is missing or bad, or the root certificates are.
+/// When a variable or the root certificates are missing or invalid.
 pub fn sdk_config(variables: &Variables) -> Result<SdkConfig, SdkSetupError> {
     let endpoint: Option<String> = variables.optional(ENDPOINT)?;
     let credentials = Credentials::new(
@@ -82,7 +82,7 @@ pub fn sdk_config(variables: &Variables) -> Result<SdkConfig, SdkSetupError> {
     Ok(config.build())
 }
 
-/// One service's own endpoint (AWS SDKs and Tools Reference Guide, "Service-specific endpoints").
+/// Endpoints for single services (AWS SDKs and Tools Reference Guide, "Service-specific endpoints").
 #[derive(Debug)]
 struct ServiceEndpoints(HashMap<String, String>);
 

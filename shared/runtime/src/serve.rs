@@ -1,4 +1,4 @@
-//! Lambda's loop: an event comes, a response goes, and then the rest of the work is done.
+//! Lambda's event loop: get an event, send the response, then do the work that follows.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -13,9 +13,9 @@ use lambda_runtime::{LambdaEvent, Runtime, service_fn};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Polls Lambda for events and handles each, for as long as the environment lives. `handle` gets the deadline for its response. Its
-/// error goes to Lambda, so the text holds no data. A panic is an error too, without its message, which may quote a field. An event
-/// of another type is refused by Lambda's runtime, with serde's message.
+/// Gets events from Lambda and handles them until the environment ends. `handle` gets the deadline for its response.
+/// Its error goes to Lambda, so the text must not contain data. A panic becomes an error without its message, which may
+/// quote a field. Lambda's runtime rejects an event of any other type, with serde's message.
 ///
 /// # Errors
 /// When Lambda's Runtime API cannot be reached.
@@ -29,10 +29,10 @@ where
     serve_then(|event, deadline| handle(event, deadline).map_ok(|response| (response, ready(())))).await
 }
 
-/// The same for a handler that also gives a follow-up, which is done once Lambda has the response. The caller does not wait for it,
-/// and it is done before Lambda freezes the environment: that happens only when the next event is asked for (Lambda Developer Guide,
-/// "Using the Lambda runtime API for custom runtimes"). It is done even if Lambda did not take the response. It must not panic: the
-/// environment would end.
+/// Like [`serve`], but the handler also returns work to run after the response is sent. The caller does not wait for
+/// this work. It ends before Lambda freezes the environment, which happens only after the function asks for the next
+/// event (Lambda Developer Guide, "Using the Lambda runtime API for custom runtimes"). It runs even if Lambda did not
+/// accept the response. It must not panic: that would end the environment.
 ///
 /// # Errors
 /// When Lambda's Runtime API cannot be reached.

@@ -5,31 +5,31 @@ use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// The environment variables of the process, or of a test.
+/// The environment variables of the process or a test.
 #[derive(Clone)]
 pub struct Variables(HashMap<String, String>);
 
-/// A variable is missing or bad; the text names it and never shows its value, which may be a secret.
+/// A variable is missing or invalid. The text names it, but never shows its value, which may be a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VariableError {
-    /// The variable is not set, or empty.
+    /// The variable is not set, or is empty.
     #[error("the environment variable {name} is missing")]
     Missing {
-        /// Its name.
+        /// The variable's name.
         name: &'static str,
     },
-    /// The variable's value is not of its type.
+    /// The variable's value is invalid.
     #[error("the environment variable {name} is bad: {reason}")]
     Bad {
-        /// Its name.
+        /// The variable's name.
         name: &'static str,
-        /// What its type says.
+        /// The error of the value's type.
         reason: String,
     },
 }
 
 impl Variables {
-    /// The variables of this process; one that is not UTF-8 counts as missing.
+    /// The variables of this process. One that is not UTF-8 counts as missing.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the one place where the environment is read")]
     pub fn of_process() -> Self {
@@ -43,7 +43,7 @@ impl Variables {
     /// The variable's value.
     ///
     /// # Errors
-    /// When it is missing or bad.
+    /// When it is missing or invalid.
     pub fn required<T: FromStr<Err: Display>>(&self, name: &'static str) -> Result<T, VariableError> {
         self.optional(name)?.ok_or(VariableError::Missing { name })
     }
@@ -51,13 +51,13 @@ impl Variables {
     /// The variable's value, if it is set.
     ///
     /// # Errors
-    /// When it is bad.
+    /// When it is invalid.
     pub fn optional<T: FromStr<Err: Display>>(&self, name: &'static str) -> Result<Option<T>, VariableError> {
         let Some(text) = self.0.get(name).filter(|text| !text.is_empty()) else { return Ok(None) };
         text.parse().map(Some).map_err(|error: T::Err| VariableError::Bad { name, reason: error.to_string() })
     }
 
-    /// Those whose names begin so and that are set.
+    /// The variables that are set and whose names start with `prefix`.
     pub(crate) fn beginning_with(&self, prefix: &str) -> HashMap<String, String> {
         let set = self.0.iter().filter(|(name, value)| name.starts_with(prefix) && !value.is_empty());
         set.map(|(name, value)| (name.clone(), value.clone())).collect()
@@ -66,7 +66,7 @@ impl Variables {
     /// The variable as a number of milliseconds, at least 1, or `default`.
     ///
     /// # Errors
-    /// When it is bad.
+    /// When it is invalid.
     pub fn milliseconds_or(&self, name: &'static str, default: Duration) -> Result<Duration, VariableError> {
         let milliseconds: Option<std::num::NonZeroU32> = self.optional(name)?;
         Ok(milliseconds.map_or(default, |milliseconds| Duration::from_millis(milliseconds.get().into())))
