@@ -1,8 +1,8 @@
-//! The warning that the compiled-in bank holidays come to their end.
+//! Warns when the compiled-in bank holidays run out.
 
 use jiff::Timestamp;
 
-/// Logs when it is time to fetch the next bank holidays: without them, deadlines would be too early.
+/// Logs when it is time to fetch the next bank holidays. Without them, deadlines would be too early.
 pub fn warn_of_ending_bank_holidays(now: Timestamp) {
     if let Some(last) = domain::bank_holidays_ending(now) {
         let last = last.to_string();

@@ -1,4 +1,4 @@
-//! What the environment decides.
+//! The function's configuration.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -7,15 +7,15 @@ use domain::Pepper;
 use edge::Settings;
 use runtime::{VariableError, Variables};
 
-/// The function's configuration; each field names its environment variable.
+/// The function's configuration. Each field names its environment variable.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// What every route has:
-    /// - `ENVIRONMENT`: `sandbox` or `live`;
-    /// - `DOC_URL_BASE`: the page of the error reference, to which `#code` is added;
-    /// - `ALLOWED_ORIGINS`: `*` or a comma-separated list of origins;
-    /// - `RATE_LIMIT`: the requests that a client may make in a window of 60 seconds, at least 1;
-    /// - `HANDLER_DEADLINE_MS`: how long a call may take before its response is a 503, by default 5,000.
+    /// The configuration of every route:
+    /// - `ENVIRONMENT`: `sandbox` or `live`.
+    /// - `DOC_URL_BASE`: the URL of the error reference. `#code` is appended to it.
+    /// - `ALLOWED_ORIGINS`: `*` or a comma-separated list of origins.
+    /// - `RATE_LIMIT`: how many requests a client may make per 60-second window, at least 1.
+    /// - `HANDLER_DEADLINE_MS`: how long a request may take before it gets a 503, 5,000 by default.
     pub edge: Settings,
     /// `ENQUIRIES_TABLE`: the name of the table of enquiries.
     pub enquiries_table: String,
@@ -23,13 +23,13 @@ pub struct Config {
     pub idempotency_table: String,
     /// `RATE_COUNTERS_TABLE`: the name of the table of rate counters.
     pub rate_counters_table: String,
-    /// `NOTIFICATIONS_QUEUE_URL`: the queue from which notifications are sent.
+    /// `NOTIFICATIONS_QUEUE_URL`: the queue for notifications.
     pub queue_url: String,
-    /// `PEPPER`: at least 32 secret bytes, under which keys and clients are hashed.
+    /// `PEPPER`: the secret for hashing keys and clients, at least 32 bytes.
     pub pepper: Pepper,
-    /// `ENQUEUE_TIMEOUT_MS`: how long announcing may take, by default 300.
+    /// `ENQUEUE_TIMEOUT_MS`: how long queueing a notification may take, 300 by default.
     pub enqueue_budget: Duration,
-    /// `WARM_UP_TIMEOUT_MS`: how long start-up waits for connections, by default 1,000. With 0 it opens none.
+    /// `WARM_UP_TIMEOUT_MS`: how long start-up waits for connections, 1,000 by default. 0 opens none.
     pub warm_up_budget: Duration,
 }
 
@@ -37,7 +37,7 @@ impl Config {
     /// Reads the configuration.
     ///
     /// # Errors
-    /// Names the variable that is missing or bad.
+    /// Names the variable that is missing or invalid.
     pub fn from_variables(variables: &Variables) -> Result<Self, VariableError> {
         Ok(Self {
             edge: Settings {

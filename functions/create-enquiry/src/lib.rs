@@ -1,4 +1,5 @@
-//! `POST /public/v1/enquiries`: records what a form says, once, and once it has responded, announces it to its department.
+//! `POST /public/v1/enquiries`: records an enquiry once, and after the response queues its notification to the
+//! department.
 
 mod bank_holidays;
 mod config;
@@ -29,7 +30,7 @@ const ROUTE: Route = Route {
                           Without a key, the enquiry may be recorded twice.",
 };
 
-/// What lives as long as the environment: the edge, the tables and the queue.
+/// The edge, the tables and the queue, for as long as the environment lives.
 #[derive(Debug)]
 pub struct State {
     edge: Edge,
@@ -38,7 +39,7 @@ pub struct State {
     warm_up_budget: Duration,
 }
 
-/// An enquiry that this call recorded, and that its department has yet to hear of.
+/// An enquiry that this request recorded. Its notification is not queued yet.
 #[derive(Debug)]
 pub struct NewEnquiry {
     id: EnquiryId,
@@ -52,16 +53,16 @@ struct Body<'a> {
     meta: Meta<'a>,
 }
 
-/// Records the submission that `call` carries.
+/// Records the submission in `call`.
 ///
 /// # Errors
-/// What the contract lists for this route, except what the edge itself refuses.
+/// The contract's errors for this route, except those of the edge.
 pub async fn create_enquiry(state: &State, call: &Call) -> Result<Reply<NewEnquiry>, Problem> {
     let body = call.json_body()?;
     let key = call.idempotency_key()?;
     let document = call.json(&body)?;
     let submission = Submission::parse(&document).map_err(problem::invalid_submission)?;
-    // Of the form only a key that the registry has, for any other is a stranger's text.
+    // Log only registered form keys, because anybody can choose a key.
     let (form, dept) = (submission.form.registered_key(), submission.dept.map(Dept::as_str));
     let log = call.log.get_or_init(|| tracing::info_span!("enquiry", form, dept, enquiry_id = Empty));
     let claim = key.map(|key| IdempotencyClaim::new(key, &document));
@@ -90,7 +91,7 @@ fn idempotent_replayed() -> HeaderMap {
 }
 
 impl State {
-    /// The state that `config` describes, with the connections of `sdk`.
+    /// The state for `config`, with the connections of `sdk`.
     #[must_use]
     pub fn new(config: Config, sdk: &SdkConfig) -> Self {
         let idempotency = IdempotencyRecords::new(config.idempotency_table, config.pepper.clone());
@@ -103,8 +104,8 @@ impl State {
         }
     }
 
-    /// Opens the connections while Lambda still gives a full core, so that the first caller does not wait for it. Whether
-    /// it succeeds does not matter.
+    /// Opens the connections while Lambda still gives a full core, so that the first caller does not wait for them.
+    /// Failures do not matter.
     pub async fn warm_up(&self) {
         if self.warm_up_budget.is_zero() {
             return;
@@ -113,8 +114,9 @@ impl State {
         let _ = tokio::time::timeout(self.warm_up_budget, warm_up).await;
     }
 
-    /// Responds to one event. Where the event has no time of its own, the call has that of `clock`. The second part, which the caller
-    /// does not wait for, announces a new enquiry: its record says that its mail is due, so a lost message only delays it.
+    /// Responds to one event. If the event has no time, `clock` is used. The returned future queues the notification of
+    /// a new enquiry, and the caller does not wait for it. The record says that the email is due, so a lost message
+    /// only delays it.
     pub async fn respond(&self, event: GatewayEvent, clock: Timestamp) -> (Response, impl Future<Output = ()>) {
         let handle = async |call: &Call| create_enquiry(self, call).await;
         let (response, new) = self.edge.respond(event, clock, &ROUTE, handle).await;

@@ -1,4 +1,4 @@
-//! Wires `POST /public/v1/enquiries` to its environment and serves until Lambda stops it.
+//! Runs `POST /public/v1/enquiries` on Lambda.
 
 use anyhow::{Context, Error};
 use create_enquiry::{Config, State};
@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use mimalloc::MiMalloc;
 use runtime::Variables;
 
-/// A request allocates 1,400 times: a seventh of its instructions would be the C library's allocator.
+/// A request allocates 1,400 times. With the C library's allocator, that would be a seventh of its instructions.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

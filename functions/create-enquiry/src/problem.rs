@@ -1,10 +1,10 @@
-//! What can be wrong with an enquiry, in the words of this route.
+//! The errors of this route, with their messages.
 
 use domain::Invalid;
 use edge::http::StatusCode;
 use edge::{ErrorKind, ErrorReply};
 
-/// The body is JSON, but no submission.
+/// The body is JSON, but not a valid submission.
 pub(crate) fn invalid_submission(invalid: Invalid) -> ErrorReply {
     match invalid {
         Invalid::NotAnObject => ErrorReply::new(
@@ -16,13 +16,11 @@ pub(crate) fn invalid_submission(invalid: Invalid) -> ErrorReply {
     }
 }
 
-/// The idempotency key was used for another submission.
 pub(crate) fn idempotency_key_reused() -> ErrorReply {
     let message = "This Idempotency-Key was already used for a different enquiry. Use a new key for each enquiry.";
     ErrorReply::new(StatusCode::CONFLICT, "idempotency_key_reused", message).of_kind(ErrorKind::Idempotency)
 }
 
-/// Another call is writing the idempotency key.
 pub(crate) fn idempotency_request_in_progress() -> ErrorReply {
     let message = "Another request with this Idempotency-Key is still being processed. Try again in 1 second.";
     let reply = ErrorReply::new(StatusCode::CONFLICT, "idempotency_request_in_progress", message);
@@ -43,7 +41,7 @@ mod tests {
     use super::*;
     use crate::ROUTE;
 
-    /// One of each kind that this route can have; a new one belongs here too.
+    /// One of each problem that this route can have. Add new ones here too.
     fn every_problem() -> [Problem; 15] {
         let (operation, cause) = ("PutItem", String::new());
         [
@@ -75,7 +73,7 @@ mod tests {
         insta::assert_snapshot!(replies.join("\n"));
     }
 
-    /// `docs/errors.md` is the list of all codes; the gateway's are held against it by `infra/test_template.py`.
+    /// `docs/errors.md` lists all codes. `infra/test_template.py` compares the gateway's codes with it.
     #[test]
     fn the_error_reference_has_every_code_with_its_status_and_type() {
         let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors.md");

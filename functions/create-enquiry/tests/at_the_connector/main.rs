@@ -1,5 +1,5 @@
-//! The real handler against a scripted AWS: the calls that it makes, and the faults that no emulator shows. Time is
-//! virtual, so a hanging table costs a test nothing.
+//! Tests the real handler against a scripted AWS: the calls that it makes, and faults that no emulator produces. Time
+//! is virtual, so a hanging table does not slow a test.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
@@ -35,8 +35,8 @@ struct App {
     aws: Aws,
     state: State,
     log: Lines,
-    /// Every app logs, whether or not its test looks: where one did not, `tracing` could take a log line for disabled and
-    /// remember that for all.
+    /// Every app logs, even if its test does not read the logs. Otherwise `tracing` could remember a log line as
+    /// disabled for all tests.
     _logging: DefaultGuard,
 }
 
@@ -51,7 +51,7 @@ impl App {
         Self::with(&[])
     }
 
-    /// A function whose environment has other variables besides, or instead.
+    /// A function with these environment variables added or replaced.
     fn with(others: &[(&'static str, &'static str)]) -> Self {
         let aws = Aws::default();
         let variables: Variables = VARIABLES.iter().chain(others).copied().collect();
@@ -62,7 +62,7 @@ impl App {
         Self { state: State::new(Config::from_variables(&variables).unwrap(), &sdk), aws, log, _logging: logging }
     }
 
-    /// Handles an event, and then does what it leaves for after the response.
+    /// Handles an event, then does its follow-up work.
     async fn send(&self, event: Value) -> Reply {
         let (reply, follow_up) = self.respond(event).await;
         follow_up.await;
@@ -91,7 +91,7 @@ impl Reply {
         assert_eq!((self.status, self.code()), (status, code), "{}", self.body);
     }
 
-    /// The error's code, or the status of what was created.
+    /// The error's code, or the status of the new enquiry.
     fn code(&self) -> &str {
         self.body["error"]["code"].as_str().or(self.body["status"].as_str()).unwrap_or_default()
     }
@@ -101,7 +101,7 @@ impl Reply {
     }
 }
 
-/// A response's headers, which a v1 event's has as lists of values.
+/// A response's headers. A v1 response has them as lists of values.
 fn headers_of(response: &Value) -> Value {
     let many = response["multiValueHeaders"].as_object().unwrap().iter();
     let first = many.map(|(name, values)| {
@@ -112,13 +112,12 @@ fn headers_of(response: &Value) -> Value {
     first.chain(one).collect()
 }
 
-/// A sample event, by its file's name.
+/// A sample event, by its file name.
 fn sample(name: &str) -> Value {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events").join(name).with_extension("json");
     serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
 }
 
-/// The body of an event as JSON.
 fn body_of(event: &Value) -> Value {
     let body = event["body"].as_str().unwrap();
     let decoded = event["isBase64Encoded"].as_bool().unwrap().then(|| STANDARD.decode(body).unwrap());
@@ -133,12 +132,12 @@ fn with_key() -> Value {
     sample("rest-v1-hardship-idempotency-key")
 }
 
-/// A cancelled transaction: the reason of the enquiry's put, and that of the key's.
+/// A cancelled transaction, with the reasons for the enquiry's put and the key's put.
 fn cancelled(enquiry: &Value, key: &Value) -> AwsResponse {
     dynamodb_error(400, "TransactionCanceledException", &json!({ "CancellationReasons": [enquiry, key] }))
 }
 
-/// The item that a `PutItem`, or the enquiry's put of a transaction, was to write.
+/// The item in a `PutItem`, or in the enquiry's put of a transaction.
 fn enquiry_of(request: &Value) -> &Value {
     request.get("Item").unwrap_or_else(|| &request["TransactItems"][0]["Put"]["Item"])
 }
@@ -147,7 +146,7 @@ fn condition_failed(item: &Value) -> Value {
     json!({ "Code": "ConditionalCheckFailed", "Item": item })
 }
 
-/// Another caller's idempotency record, with the fingerprint of the submission that was sent last.
+/// Another request's idempotency record, with the fingerprint of the last submission.
 fn record_of_another_call(requests: &[connector::Request]) -> Value {
     let put = &requests.last().unwrap().body["TransactItems"][1]["Put"];
     let mut item = put["Item"].clone();
@@ -510,7 +509,7 @@ mod record {
 mod faults {
     use super::*;
 
-    /// Expects a 503 that says how to retry and nothing else.
+    /// Expects a 503 that only says how to retry.
     #[track_caller]
     fn check_unavailable(reply: &Reply) {
         reply.check(503, "service_unavailable");
@@ -708,7 +707,7 @@ mod cors {
 mod logs {
     use super::*;
 
-    /// The replies to these events, what the real log configuration wrote meanwhile, and the same as text.
+    /// The replies to these events, and the log lines written meanwhile, as JSON and as text.
     async fn lines_of(app: &App, events: impl IntoIterator<Item = Value>) -> (Vec<Reply>, Vec<Value>, String) {
         let mut replies = Vec::new();
         for event in events {
@@ -765,7 +764,7 @@ mod logs {
         assert!(lines.iter().all(|line| line["request_id"] == replies[0].body["meta"]["request_id"]));
     }
 
-    /// The values of the fields, the source address and the key: what no log may hold.
+    /// What no log line may contain: the fields' values, the source address and the key.
     fn personal_data_of(event: &Value) -> Vec<String> {
         let fields = body_of(event)["fields"].as_object().unwrap().clone();
         let values = fields.into_iter().filter(|(name, _)| name != "consent").map(|(_, value)| value);
