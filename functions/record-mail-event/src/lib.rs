@@ -1,4 +1,4 @@
-//! Records SES's events about the mails that it took, each with its enquiry.
+//! Records SES's events about accepted emails with their enquiries.
 
 use aws_types::SdkConfig;
 use domain::{Delivery, Retention};
@@ -6,16 +6,16 @@ use notify::MailEvent;
 use runtime::{VariableError, Variables};
 use storage::{Deliveries, DeliveryMoved, StorageError};
 
-/// The function's configuration; each field names its environment variable.
+/// The function's configuration. Each field names its environment variable.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// `ENQUIRIES_TABLE`: the name of the table of enquiries.
     pub enquiries_table: String,
-    /// `RETENTION_DAYS`: how many days an enquiry is kept once its mail was sent; 0, the default, keeps it.
+    /// `RETENTION_DAYS`: how many days to keep an enquiry after its email was sent. 0, the default, keeps it for ever.
     pub retention: Retention,
 }
 
-/// What lives as long as the environment: the table.
+/// The table, for as long as the environment lives.
 #[derive(Debug)]
 pub struct State {
     deliveries: Deliveries,
@@ -27,18 +27,18 @@ pub struct State {
 pub enum Outcome {
     /// The record has the new delivery.
     Moved,
-    /// The record already had this delivery or a later one: which, if it is one that we know.
+    /// The record already had this delivery or a later one. Holds that delivery, if we know it.
     Stale(Option<Delivery>),
-    /// There is no such enquiry, or the mail was not ours.
+    /// The enquiry does not exist, or the email is not from us.
     Unknown,
-    /// The event is not about the delivery of the mail.
+    /// The event is not about the email's delivery.
     Ignored,
 }
 
-/// Records what happened to a mail, whatever order the events come in.
+/// Records a delivery event. Events may arrive in any order.
 ///
 /// # Errors
-/// When the table did not do it: the event is to come again.
+/// When the call to the table failed. The event must be retried.
 pub async fn record_mail_event(state: &State, event: &MailEvent) -> Result<Outcome, StorageError> {
     let Some(delivery) = event.delivery() else { return Ok(Outcome::Ignored) };
     let Some(id) = event.enquiry_id() else { return Ok(Outcome::Unknown) };
@@ -48,7 +48,7 @@ pub async fn record_mail_event(state: &State, event: &MailEvent) -> Result<Outco
         DeliveryMoved::Stale(known) => Outcome::Stale(known),
         DeliveryMoved::Unknown => Outcome::Unknown,
     };
-    // A server may take a mail and send it back later. An enquiry with that alarm must not expire either.
+    // A server may accept an email and return it later. That raises an alarm, so the enquiry must not expire either.
     if was_delivered(Some(outcome)) && alarming(event, Some(outcome)).is_some() {
         state.deliveries.keep(&id).await?;
     }
@@ -59,7 +59,7 @@ impl Config {
     /// Reads the configuration.
     ///
     /// # Errors
-    /// Names the variable that is missing or bad.
+    /// Names the variable that is missing or invalid.
     pub fn from_variables(variables: &Variables) -> Result<Self, VariableError> {
         Ok(Self {
             enquiries_table: variables.required("ENQUIRIES_TABLE")?,
@@ -69,16 +69,16 @@ impl Config {
 }
 
 impl State {
-    /// The state that `config` describes, with the connections of `sdk`.
+    /// The state for `config`, with the connections of `sdk`.
     #[must_use]
     pub fn new(config: Config, sdk: &SdkConfig) -> Self {
         Self { deliveries: Deliveries::new(sdk, config.enquiries_table, config.retention) }
     }
 
-    /// Handles one event, and writes one log line.
+    /// Handles one event and writes one log line.
     ///
     /// # Errors
-    /// When the event is to come again. The text holds no data.
+    /// When the event must be retried. The text contains no data.
     pub async fn handle(&self, event: MailEvent) -> Result<(), String> {
         let result = record_mail_event(self, &event).await;
         let outcome = result.as_ref().ok().copied();
@@ -94,8 +94,9 @@ impl State {
     }
 }
 
-/// What the template counts and rings an alarm for: a department does not get its mail. Rather twice than never: that the record
-/// knows of a bounce does not say that anybody has rung for it, for the response to an earlier attempt may have been lost.
+/// The log event that the template counts and raises an alarm for, if the department did not get its email. An alarm
+/// may be raised twice: a bounce in the record does not prove that its alarm was raised, because the response to an
+/// earlier attempt may have been lost.
 fn alarming(event: &MailEvent, outcome: Option<Outcome>) -> Option<&'static str> {
     match event.delivery()? {
         Delivery::Accepted | Delivery::Delivered => None,

@@ -1,4 +1,4 @@
-//! Wires the recorder of SES's events to its environment and serves until Lambda stops it.
+//! Runs the recorder of SES's events on Lambda.
 
 use anyhow::{Context, Error};
 use record_mail_event::{Config, State};

@@ -1,4 +1,4 @@
-//! The recorder of SES's events against a scripted AWS.
+//! Tests the recorder of SES's events against a scripted AWS.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
@@ -34,7 +34,7 @@ impl App {
         Self::with(&[], responses)
     }
 
-    /// A function whose environment has other variables besides.
+    /// A function with these additional environment variables.
     fn with(others: &[(&'static str, &'static str)], responses: impl IntoIterator<Item = AwsResponse>) -> Self {
         let aws = Aws::default();
         aws.responds("UpdateItem", responses);
@@ -59,13 +59,13 @@ fn ok() -> AwsResponse {
     AwsResponse::Json(200, json!({}))
 }
 
-/// DynamoDB's error when the record has this delivery already, or a later one.
+/// DynamoDB's error if the record already has this delivery or a later one.
 fn known(delivery: &str) -> AwsResponse {
     let item = json!({ "id": { "S": "enq_9F3K2P" }, "delivery": { "S": delivery } });
     dynamodb_error(400, "ConditionalCheckFailedException", &json!({ "Item": item }))
 }
 
-/// A bounce that SES takes for a transient one of this kind.
+/// A bounce that SES classifies as transient, of this kind.
 fn transient(sub_type: &str) -> MailEvent {
     let mut event = sample("ses-bounce-transient");
     event["detail"]["bounce"]["bounceSubType"] = sub_type.into();
