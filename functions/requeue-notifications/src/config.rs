@@ -1,17 +1,17 @@
-//! What the environment decides.
+//! The function's configuration.
 
 use std::time::Duration;
 
 use runtime::{VariableError, Variables};
 
-/// The function's configuration; each field names its environment variable.
+/// The function's configuration. Each field names its environment variable.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// `ENQUIRIES_TABLE`: the name of the table of enquiries.
     pub enquiries_table: String,
-    /// `NOTIFICATIONS_QUEUE_URL`: the queue from which notifications are sent.
+    /// `NOTIFICATIONS_QUEUE_URL`: the queue for notifications.
     pub queue_url: String,
-    /// `ENQUEUE_TIMEOUT_MS`: how long the queue may take for ten notifications, by default 2,000.
+    /// `ENQUEUE_TIMEOUT_MS`: how long queueing ten notifications may take, 2,000 by default.
     pub enqueue_budget: Duration,
 }
 
@@ -19,7 +19,7 @@ impl Config {
     /// Reads the configuration.
     ///
     /// # Errors
-    /// Names the variable that is missing or bad.
+    /// Names the variable that is missing or invalid.
     pub fn from_variables(variables: &Variables) -> Result<Self, VariableError> {
         Ok(Self {
             enquiries_table: variables.required("ENQUIRIES_TABLE")?,

@@ -1,4 +1,4 @@
-//! The sweeper: puts every notification that is due on the queue again, whatever happened to its message.
+//! The sweeper: queues every due notification again, so that a lost message does no harm.
 
 mod config;
 mod sweep;
@@ -17,23 +17,24 @@ use tokio::time::Instant;
 pub use config::Config;
 pub use sweep::Sweep;
 
-/// How many notifications of a shard one run takes, so that its work is bounded: 1,024 in all.
+/// How many notifications of a shard one run takes. This limits a run to 1,024.
 const TAKEN_PER_SHARD: u16 = 64;
-/// How many shards are asked at once, each over a connection of its own: opening one takes more CPU than six queries, and from
-/// one run to the next they are closed. What is found due takes more, while it is moved.
+/// How many shards are queried at once, each over its own connection. Opening a connection takes more CPU than six
+/// queries, and they are closed between runs. Moving due notifications opens more.
 const QUERIES_AT_ONCE: usize = 4;
-/// When a run stops taking more: what it has begun by then, ten slow moves and a slow batch, ends before its timeout of 50 s.
+/// When a run stops taking new work. Work in progress, such as ten slow moves and a slow batch, ends before the timeout
+/// of 50 s.
 const WORKS_FOR: Duration = Duration::from_secs(20);
 const TOO_OLD: &str = "not sent for three days";
 
-/// What lives as long as the environment: the table and the queue.
+/// The table and the queue, for as long as the environment lives.
 #[derive(Debug)]
 pub struct State {
     due_notifications: DueNotifications,
     queue: NotificationQueue,
 }
 
-/// Sweeps all shards, each by itself.
+/// Sweeps all shards. A failure in one does not affect the others.
 pub async fn requeue_notifications(state: &State, now: Timestamp) -> Sweep {
     let started = Instant::now();
     let due = |shard| state.due_notifications.in_shard(shard, now, TAKEN_PER_SHARD);
@@ -45,7 +46,7 @@ pub async fn requeue_notifications(state: &State, now: Timestamp) -> Sweep {
 }
 
 impl State {
-    /// The state that `config` describes, with the connections of `sdk`.
+    /// The state for `config`, with the connections of `sdk`.
     #[must_use]
     pub fn new(config: Config, sdk: &SdkConfig) -> Self {
         Self {
@@ -54,7 +55,7 @@ impl State {
         }
     }
 
-    /// Sweeps what was found in one shard. What fails is left for a later run, for it is still due or will be again.
+    /// Sweeps one shard. A later run retries failures: those notifications are still due, or become due again.
     async fn sweep(&self, found: Result<DueInShard, StorageError>, started: Instant, now: Timestamp) -> Sweep {
         let mut sweep = Sweep::default();
         let found = match found {
@@ -62,7 +63,7 @@ impl State {
             Err(error) => return sweep.with_cause(&error),
         };
         sweep.left = found.left + found.due.len();
-        // A few at a time: if the function is killed between moving and enqueueing, only these are delayed.
+        // Use small batches: if the function is killed between moving and queueing, only one batch is delayed.
         for batch in found.due.chunks(BATCH) {
             sweep = self.requeue(batch, now, sweep).await;
             if sweep.cause.is_some() || started.elapsed() > WORKS_FOR {
@@ -72,7 +73,7 @@ impl State {
         if found.unreadable > 0 { sweep.with_cause(&"the index holds what is no enquiry") } else { sweep }
     }
 
-    /// Moves the due times first, so that a backlog is put on the queue once and not every minute.
+    /// Moves the due times first, so that a backlog is queued once and not every minute.
     async fn requeue(&self, batch: &[Due], now: Timestamp, mut sweep: Sweep) -> Sweep {
         let mut ids = Vec::with_capacity(batch.len());
         for due in batch {
@@ -96,7 +97,7 @@ impl State {
         }
     }
 
-    /// The enquiry that is to be put on the queue, unless somebody was faster or it has been due for too long.
+    /// The enquiry to queue, unless it was handled elsewhere or has been due for too long.
     async fn move_or_give_up(
         &self,
         due: &Due,
@@ -116,7 +117,7 @@ impl State {
     }
 
     async fn give_up(&self, due: &Due, now: Timestamp, sweep: &mut Sweep) -> Result<(), StorageError> {
-        // Before the record says so: rather two alarms than none.
+        // Log before updating the record: two alarms are better than none.
         tracing::error!(event = "mail_failed", enquiry_id = due.id.as_str(), cause = TOO_OLD);
         if self.due_notifications.give_up(due, TOO_OLD, now).await? == Written::Done {
             sweep.given_up += 1;

@@ -1,4 +1,4 @@
-//! Wires the sweeper to its environment and serves until Lambda stops it.
+//! Runs the sweeper on Lambda.
 
 use anyhow::{Context, Error};
 use jiff::Timestamp;
@@ -13,7 +13,7 @@ async fn main() -> anyhow::Result<()> {
     let config = Config::from_variables(&variables).context("requeue-notifications cannot start")?;
     let sdk = runtime::sdk_config(&variables).context("requeue-notifications cannot start")?;
     let state = State::new(config, &sdk);
-    // What the schedule's event says does not matter: the table knows what is due.
+    // Ignore the schedule's event: the table knows what is due.
     let handle = async |_: serde::de::IgnoredAny, _| {
         requeue_notifications(&state, Timestamp::now()).await.cause.map_or(Ok(()), Err)
     };

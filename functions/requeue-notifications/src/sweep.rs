@@ -1,32 +1,32 @@
-//! The result of a run.
+//! The result of a sweep.
 
 use std::iter::Sum;
 
 /// What one run of the sweeper did and found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sweep {
-    /// Notifications that are on the queue again.
+    /// Notifications that were queued again.
     pub requeued: usize,
-    /// Notifications that the queue did not take; they come due again.
+    /// Notifications that the queue did not accept. They become due again.
     pub refused: usize,
     /// Notifications that were given up.
     pub given_up: usize,
-    /// Notifications that are due and were left for the next run.
+    /// Due notifications left for the next run.
     pub left: usize,
-    /// How long the oldest enquiry whose notification was due has been waiting for its mail, in seconds; 0 when nothing was due.
+    /// How long the oldest due enquiry has been waiting for its email, in seconds. 0 if nothing was due.
     pub oldest_due_seconds: i64,
-    /// What went wrong first, if anything did. It holds no data.
+    /// The first error, if any. It contains no data.
     pub cause: Option<String>,
 }
 
 impl Sweep {
-    /// The same with this cause, unless it has an earlier one.
+    /// Adds this cause, unless there is an earlier one.
     pub(crate) fn with_cause(mut self, error: &impl ToString) -> Self {
         self.cause.get_or_insert_with(|| error.to_string());
         self
     }
 
-    /// Writes the one line of a run; the template takes metrics from it.
+    /// Writes the run's log line. The template takes metrics from it.
     pub(crate) fn log(&self) {
         tracing::info!(
             event = "sweep",

@@ -1,4 +1,4 @@
-//! The sweeper against a scripted AWS.
+//! Tests the sweeper against a scripted AWS.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::ops::Range;
@@ -33,7 +33,7 @@ impl App {
         Self::with(&[])
     }
 
-    /// A sweeper whose environment has other variables besides.
+    /// A sweeper with these additional environment variables.
     fn with(others: &[(&'static str, &'static str)]) -> Self {
         let aws = Aws::default();
         let variables: Variables = VARIABLES.iter().chain(others).copied().collect();
@@ -44,7 +44,7 @@ impl App {
         Self { state: State::new(Config::from_variables(&variables).unwrap(), &sdk), aws, log, _logging: logging }
     }
 
-    /// A sweeper that finds so many notifications in the first shard that it asks for, of enquiries of this age.
+    /// A sweeper that finds this many notifications, for enquiries of this age, in the first shard that it queries.
     fn finding(count: usize, age: SignedDuration) -> Self {
         Self::new().that_finds(count, age)
     }
@@ -136,7 +136,7 @@ async fn what_is_due_is_moved_by_two_minutes_first_and_put_on_the_queue_in_tens(
 
 #[tokio::test]
 async fn a_shard_is_read_page_by_page_up_to_64_and_the_rest_is_counted_as_left() {
-    /// A thousand notifications in the first shard, of which a page holds at most forty.
+    /// A thousand notifications in the first shard, with up to forty per page.
     fn thousand(requests: &[Request]) -> Value {
         let query = &requests.last().unwrap().body;
         let start = query["ExclusiveStartKey"]["id"]["S"].as_str().map_or(0, |id| id[4..].parse().unwrap());
@@ -199,7 +199,7 @@ async fn ses_down_for_four_days_is_given_up_after_three_and_rings() {
         if given_up {
             let update = app.aws.requests_of("UpdateItem").pop().unwrap();
             assert_eq!(update["ExpressionAttributeValues"][":failed"]["S"], "failed");
-            // Only if nobody has claimed it since it was moved.
+            // Only if nobody has claimed it since the move.
             assert_eq!(update["ConditionExpression"], "mail_due_at = :seen");
             assert_eq!(update["ExpressionAttributeValues"][":seen"]["S"], "2026-06-29T13:44:08.500Z");
         }
