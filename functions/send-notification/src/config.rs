@@ -1,4 +1,4 @@
-//! What the environment decides.
+//! The function's configuration.
 
 use std::time::Duration;
 
@@ -6,31 +6,32 @@ use domain::{EmailAddress, Retention};
 use notify::Inboxes;
 use runtime::{VariableError, Variables};
 
-/// How long one notification may take at most: less than the function's timeout of 30 s, or none would ever be begun.
+/// The longest that one notification may take. It is less than the function's timeout of 30 s, or no notification would
+/// ever be started.
 const LONGEST_BUDGET: Duration = Duration::from_secs(28);
 
-/// The function's configuration; each field names its environment variable.
+/// The function's configuration. Each field names its environment variable.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// `ENQUIRIES_TABLE`: the name of the table of enquiries.
     pub enquiries_table: String,
-    /// `RETENTION_DAYS`: how many days an enquiry is kept once its mail was sent; 0, the default, keeps it.
+    /// `RETENTION_DAYS`: how many days to keep an enquiry after its email was sent. 0, the default, keeps it for ever.
     pub retention: Retention,
-    /// `DEAD_LETTER_QUEUE_URL`: where messages go that are no notifications.
+    /// `DEAD_LETTER_QUEUE_URL`: the queue for messages that are not notifications.
     pub dead_letter_queue_url: String,
-    /// `MAIL_SENDER`: the address that the mails come from; SES must have verified it or its domain.
+    /// `MAIL_SENDER`: the emails' From address. SES must have verified it or its domain.
     pub sender: EmailAddress,
-    /// `MAIL_CONFIGURATION_SET`: the name of the SES configuration set that reports what becomes of each mail.
+    /// `MAIL_CONFIGURATION_SET`: the SES configuration set that reports the delivery of each email.
     pub configuration_set: String,
-    /// `INBOX_GENERAL`, `INBOX_SUPPORT`, `INBOX_PAYMENTS`, `INBOX_HARDSHIP`, `INBOX_COMPLAINTS`: the departments' addresses;
-    /// `INBOX_ON_CALL`: that of whoever is on call.
+    /// `INBOX_GENERAL`, `INBOX_SUPPORT`, `INBOX_PAYMENTS`, `INBOX_HARDSHIP`, `INBOX_COMPLAINTS`: the departments'
+    /// addresses. `INBOX_ON_CALL`: the address of the person on call.
     pub inboxes: Inboxes,
-    /// `OPERATION_TIMEOUT_MS`: how long claiming may take, by default 2,000.
+    /// `OPERATION_TIMEOUT_MS`: how long a claim may take, 2,000 by default.
     pub claim_budget: Duration,
-    /// `SEND_TIMEOUT_MS`: how long SES may take to answer, by default 10,000. Long, for a mail that SES took too late for us is
-    /// sent again.
+    /// `SEND_TIMEOUT_MS`: how long SES may take to respond, 10,000 by default. It is long because a slow response can
+    /// mean a duplicate email.
     pub send_budget: Duration,
-    /// `MARK_TIMEOUT_MS`: how long we try to write down that a mail was sent, by default 10,000.
+    /// `MARK_TIMEOUT_MS`: how long we try to record that an email was sent, 10,000 by default.
     pub mark_budget: Duration,
 }
 
@@ -38,7 +39,7 @@ impl Config {
     /// Reads the configuration.
     ///
     /// # Errors
-    /// Names the variable that is missing or bad.
+    /// Names the variable that is missing or invalid.
     pub fn from_variables(variables: &Variables) -> Result<Self, VariableError> {
         let config = Self {
             enquiries_table: variables.required("ENQUIRIES_TABLE")?,
@@ -65,7 +66,7 @@ impl Config {
         Ok(config)
     }
 
-    /// How long one notification may take. One that is begun with less time left could be cut off between SES and the mark.
+    /// How long one notification may take. Started with less time left, it could be cut off between SES and the mark.
     #[must_use]
     pub fn budget(&self) -> Duration {
         self.claim_budget + self.send_budget + self.mark_budget

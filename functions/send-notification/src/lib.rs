@@ -1,4 +1,4 @@
-//! The queue to SES: mails each enquiry to its department, once.
+//! Takes enquiries from the queue, and sends each by email to its department, once.
 
 mod config;
 mod report;
@@ -18,7 +18,7 @@ use tokio::time::Instant;
 pub use config::Config;
 pub use report::{Outcome, Report};
 
-/// What lives as long as the environment: the table, SES, and the dead-letter queue.
+/// The table, SES and the dead-letter queue, for as long as the environment lives.
 #[derive(Debug)]
 pub struct State {
     claims: Claims,
@@ -29,10 +29,10 @@ pub struct State {
     clock: fn() -> Timestamp,
 }
 
-/// Mails one enquiry: claims it, sends it, marks it as sent.
+/// Emails one enquiry: claims it, sends it, and marks it as sent.
 ///
 /// # Errors
-/// When the claim could not be made: the message is to come again.
+/// When the claim failed. The message must be retried.
 pub async fn send_notification(
     state: &State,
     id: &EnquiryId,
@@ -54,7 +54,7 @@ pub async fn send_notification(
 }
 
 impl State {
-    /// The state that `config` describes, with the connections of `sdk`.
+    /// The state for `config`, with the connections of `sdk`.
     #[must_use]
     pub fn new(config: Config, sdk: &SdkConfig, clock: fn() -> Timestamp) -> Self {
         Self {
@@ -67,8 +67,8 @@ impl State {
         }
     }
 
-    /// Handles the messages of a batch one after the other, so that no more mails are under way than there are environments.
-    /// An enquiry that might not be finished by `deadline` is left to the sweeper.
+    /// Handles a batch's messages one at a time, so that each environment sends only one email at a time. The sweeper
+    /// gets any enquiry that might not finish by `deadline`.
     pub async fn handle(&self, batch: Batch, deadline: Timestamp) -> BatchResponse {
         let mut response = BatchResponse::default();
         for message in &batch.messages {
@@ -83,8 +83,8 @@ impl State {
     }
 
     async fn handle_message(&self, message: &Message, deadline: Timestamp) -> Report {
-        // Even if little time is left: the sweeper finds an enquiry, but not this message. If Lambda stops us here, no mail is
-        // being sent, and the batch comes again.
+        // Do this even if little time is left: the sweeper can find an enquiry, but not this message. If Lambda stops
+        // us here, no email is being sent, and the batch is retried.
         let Some(id) = message.enquiry_id() else { return self.move_to_dead_letters(message).await };
         if self.now().duration_until(deadline) < SignedDuration::try_from(self.budget).unwrap_or(SignedDuration::MAX) {
             return Outcome::NoTimeLeft.into();
@@ -97,7 +97,7 @@ impl State {
         }
     }
 
-    /// The record and nothing else makes the mail. One that cannot be read, or rendered, may be by the next version of this.
+    /// Builds the email from the record alone. A record that cannot be read or rendered may work with the next version.
     async fn send(&self, claim: &Claim) -> Result<String, SendError> {
         let record = claim.record().map_err(|error| SendError::NotNow(error.to_string()))?;
         let mail = Mail::of(&record).map_err(|error| SendError::NotNow(error.to_string()))?;
@@ -128,16 +128,17 @@ impl State {
         Report::of_written(Outcome::Unconfirmed, claim, cause, written)
     }
 
-    /// Rings once for each enquiry, and goes on trying: what SES rejects today it may take tomorrow, when somebody has looked.
+    /// Raises one alarm per enquiry and keeps retrying. SES may accept the email once somebody has fixed the cause.
     async fn refuse(&self, claim: &Claim, cause: &str) -> Report {
         if !claim.was_refused() {
-            // Before the record says so: rather two alarms than none.
+            // Log before updating the record: two alarms are better than none.
             tracing::error!(event = "mail_refused", enquiry_id = claim.id.as_str(), cause);
         }
         self.postpone(claim, Postponed::Refused, cause).await
     }
 
-    /// A message that is not a notification goes to the queue that people look at, and the rest of its batch goes on.
+    /// Moves a message that is not a notification to the dead-letter queue, where people look at it. The rest of its
+    /// batch continues.
     async fn move_to_dead_letters(&self, message: &Message) -> Report {
         match self.dead_letters.put(&message.body).await {
             Ok(()) => Outcome::Unparsable.into(),

@@ -1,4 +1,4 @@
-//! Wires the mailer to its environment and serves until Lambda stops it.
+//! Runs the mailer on Lambda.
 
 use anyhow::{Context, Error};
 use jiff::Timestamp;

@@ -1,4 +1,4 @@
-//! The outcome of a message, and its log line.
+//! A message's outcome and its log line.
 
 use std::time::Duration;
 
@@ -9,33 +9,34 @@ use storage::{Claim, Postponed, StorageError, Written};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Outcome {
-    /// SES took the mail and the record says so.
+    /// SES accepted the email, and the record says so.
     Sent,
-    /// An earlier message had the enquiry mailed.
+    /// The enquiry was already emailed for an earlier message.
     AlreadySent,
-    /// The enquiry was given up before.
+    /// The enquiry was already given up.
     AlreadyFailed,
-    /// Somebody is mailing it, or it waits for its next attempt.
+    /// Another mailer is working on it, or it is waiting for its next attempt.
     Leased,
-    /// There is no such enquiry, and so nothing to mail.
+    /// The enquiry does not exist, so there is nothing to send.
     Unknown,
-    /// SES did not take the mail now; the sweeper brings it back.
+    /// SES did not accept the email now. The sweeper will queue it again.
     Postponed,
-    /// SES may have taken the mail; nobody sends it again before the lease is over.
+    /// SES may have accepted the email. Nobody sends it again before the lease ends.
     Unconfirmed,
-    /// SES rejects the mail. Somebody must look; the sweeper brings it back.
+    /// SES rejected the email. Somebody must look into it. The sweeper will queue it again.
     Refused,
-    /// SES took the mail and the record does not say so: it will be mailed again.
+    /// SES accepted the email, but the record does not say so. It will be sent again.
     Unmarked,
-    /// SES took the mail, and the record was removed meanwhile.
+    /// SES accepted the email, but the record was deleted in the meantime.
     Gone,
-    /// SES did not confirm the mail; and meanwhile the record was removed, or says that SES took an earlier mail.
+    /// SES did not confirm the email. In the meantime the record was deleted, or an SES event reported an earlier
+    /// email.
     Overtaken,
-    /// The batch took so long that this message could have been cut off between SES and the mark. It was not begun.
+    /// The message was not started: too little of the batch's time was left to be sure of reaching the mark.
     NoTimeLeft,
-    /// The message is no notification and has gone to the dead-letter queue.
+    /// The message is not a notification, and is now in the dead-letter queue.
     Unparsable,
-    /// Nothing was done; the message comes again.
+    /// Nothing was done. The message will be retried.
     Retried,
 }
 
@@ -44,24 +45,24 @@ pub enum Outcome {
 pub struct Report {
     /// The outcome of the message.
     pub outcome: Outcome,
-    /// The call that recorded the enquiry.
+    /// The request that recorded the enquiry.
     request_id: Option<String>,
-    /// How often the enquiry had been claimed by then.
+    /// How many times the enquiry has been claimed.
     attempt: Option<u32>,
     ses_message_id: Option<String>,
-    /// A code or an error of ours, without data.
+    /// A code or one of our own errors, without data.
     cause: Option<String>,
 }
 
 impl Outcome {
-    /// Whether the queue is to hand the message out again. Where the record knows when it is due, that is left to the sweeper,
-    /// or an SES that is slow would fill the queue, and in the end the dead-letter queue, with copies.
+    /// Whether the queue should deliver the message again. If the record says when it is due, the sweeper does that.
+    /// Otherwise a slow SES would fill the queue, and in the end the dead-letter queue, with copies.
     #[must_use]
     pub const fn comes_again(self) -> bool {
         matches!(self, Self::Retried)
     }
 
-    /// What the template counts.
+    /// The log event that the template counts.
     const fn event(self) -> Option<&'static str> {
         match self {
             Self::Unmarked => Some("mark_failed"),
@@ -91,7 +92,8 @@ impl Report {
         Self { request_id, attempt: Some(claim.attempts()), ..Self::from(outcome) }
     }
 
-    /// A record that could not be written is no loss, for the lease runs out; the log line shows it.
+    /// The report after a write to the record. A failed write does no harm, because the lease expires. The log line
+    /// shows the failure.
     pub(crate) fn of_written(
         outcome: Outcome,
         claim: &Claim,
@@ -113,7 +115,7 @@ impl Report {
         Self { cause: Some(cause.to_string()), ..self }
     }
 
-    /// Writes the one line of a message: never a body, a name or an address.
+    /// Writes the message's log line, which never has a body, name or address.
     pub(crate) fn log(&self, message: &Message, took: Duration) {
         tracing::info!(
             event = self.outcome.event(),

@@ -1,5 +1,5 @@
-//! The mailer against a scripted AWS: the calls that it makes, the mail as it is sent to SES, and each outcome by its name.
-//! Time is virtual, so an SES that hangs costs a test nothing.
+//! Tests the mailer against a scripted AWS: its calls, the email that it sends to SES, and each outcome. Time is
+//! virtual, so a hanging SES does not slow a test.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod app;
@@ -78,7 +78,7 @@ mod calls {
         }
     }
 
-    /// A mark that fails because SES has reported this delivery before.
+    /// A mark that fails because SES has already reported this delivery.
     fn not_marked(delivery: &str) -> AwsResponse {
         let mut record = record();
         record["delivery"] = json!({ "S": delivery });
@@ -323,7 +323,7 @@ mod outcomes {
             let postponed = app.last_update();
             assert_eq!(postponed["ExpressionAttributeValues"][":pending"]["S"], "pending");
             assert_eq!(postponed["ConditionExpression"], "mail_lease_id = :lease AND mail_state = :sending");
-            // Copies of the message wait as well.
+            // Duplicates of the message wait too.
             let update = postponed["UpdateExpression"].as_str().unwrap();
             assert!(update.contains("mail_lease_until = :until, mail_due_at = :until"), "{update}");
         }

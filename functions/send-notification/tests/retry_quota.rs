@@ -1,4 +1,4 @@
-//! The SDK's quota of retries, which all calls of a process share: hence this test has a process of its own.
+//! Tests the SDK's retry quota. All calls of a process share it, so this test has its own process.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[expect(dead_code, reason = "the other tests need more of it")]

@@ -1,4 +1,4 @@
-//! The mailer with a scripted AWS, and the records that it finds.
+//! The mailer with a scripted AWS, and records for it to find.
 
 use std::path::Path;
 
@@ -38,7 +38,7 @@ pub(crate) struct App {
 }
 
 impl App {
-    /// A mailer that finds this record, unclaimed.
+    /// A mailer that finds this record unclaimed.
     pub(crate) fn finding(record: &Value) -> Self {
         let app = Self::new();
         app.aws.responds("UpdateItem", [claimed(record), ok()]);
@@ -49,7 +49,7 @@ impl App {
         Self::with(&[])
     }
 
-    /// A mailer whose environment has other variables besides.
+    /// A mailer with these additional environment variables.
     pub(crate) fn with(others: &[(&'static str, &'static str)]) -> Self {
         let aws = Aws::default();
         let variables: Variables = VARIABLES.iter().chain(others).copied().collect();
@@ -61,7 +61,7 @@ impl App {
         Self { aws, state, log, _logging: logging }
     }
 
-    /// Handles a sample event, and gives the messages that are to come again.
+    /// Handles a sample event, and returns the messages to retry.
     pub(crate) async fn handle(&self, event: &str) -> Vec<Value> {
         self.handle_until(event, now() + SignedDuration::from_secs(30)).await
     }
@@ -77,7 +77,7 @@ impl App {
             .collect()
     }
 
-    /// Handles the one notification, expects its outcome and operations, and gives its log line.
+    /// Expects this outcome and these operations for the one notification, and returns its log line.
     #[track_caller]
     pub(crate) fn check(&self, again: &[Value], outcome: &str, operations: &[&str]) -> Value {
         let line = self.log.json().pop().unwrap();
@@ -87,7 +87,7 @@ impl App {
         line
     }
 
-    /// The values of the update that followed the claim.
+    /// The values of the update after the claim.
     pub(crate) fn last_update(&self) -> Value {
         self.aws.requests_of("UpdateItem").pop().unwrap()
     }
@@ -110,7 +110,7 @@ pub(crate) fn ok() -> AwsResponse {
     AwsResponse::Json(200, json!({}))
 }
 
-/// The record of an enquiry, as an item, with these fields.
+/// An enquiry's record with these fields, as an item.
 pub(crate) fn record_with(fields: &str) -> Value {
     json!({
         "id": { "S": "enq_9F3K2P" },
@@ -141,7 +141,7 @@ pub(crate) fn not_claimed(state: &str) -> AwsResponse {
     dynamodb_error(400, "ConditionalCheckFailedException", &json!({ "Item": record }))
 }
 
-/// When the next attempt is due, in seconds from now.
+/// The seconds until the next attempt is due.
 pub(crate) fn seconds_until(update: &Value) -> i64 {
     let until: Timestamp = update["ExpressionAttributeValues"][":until"]["S"].as_str().unwrap().parse().unwrap();
     now().duration_until(until).as_secs()
