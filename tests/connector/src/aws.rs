@@ -1,4 +1,4 @@
-//! AWS as the SDK's connector sees it: it records each request, and responds as the test scripts it.
+//! A fake AWS at the SDK's connector. It records each request, and responds as the test scripts it.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
 
-/// What AWS does with one request.
+/// What AWS does with a request.
 #[derive(Clone)]
 #[expect(missing_debug_implementations, reason = "a response may hold a function")]
 pub enum AwsResponse {
@@ -22,30 +22,30 @@ pub enum AwsResponse {
     Json(u16, Value),
     /// Responds with this status, error type and body, as a REST service does.
     Error(u16, &'static str, Value),
-    /// Responds with a body made from the requests so far, this one being the last.
+    /// Responds with a body made from the requests so far. The last is the current one.
     Made(u16, fn(&[Request]) -> Value),
-    /// Closes the connection without a response, whether or not it did what was asked.
+    /// Closes the connection without a response, whether or not the request was carried out.
     Lost,
     /// Never responds.
     Hangs,
-    /// Responds after a while.
+    /// Responds after a delay.
     Slow(Duration, Box<AwsResponse>),
-    /// Panics in the caller, in place of a panic in our own code.
+    /// Panics in the caller, like a bug in our own code.
     Panics,
 }
 
-/// One request to AWS.
+/// A request to AWS.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The operation's name in the service's API.
     pub operation: String,
-    /// The JSON that was sent.
+    /// The JSON body.
     pub body: Value,
-    /// How many others were still under way.
+    /// How many other requests were still in progress.
     pub others_under_way: usize,
 }
 
-/// AWS in a test; its clones are the same one.
+/// The fake AWS. Its clones share one state.
 #[derive(Clone, Default)]
 pub struct Aws(Arc<Shared>);
 
@@ -57,7 +57,7 @@ struct Shared {
 }
 
 impl Aws {
-    /// Scripts the responses to the next requests of this operation; the last one is repeated.
+    /// Scripts the responses to the next requests of this operation. The last response is repeated.
     pub fn responds(&self, operation: &'static str, responses: impl IntoIterator<Item = AwsResponse>) {
         self.0.scripts.lock().unwrap().insert(operation, responses.into_iter().collect());
     }
@@ -78,13 +78,13 @@ impl Aws {
             .collect()
     }
 
-    /// The operations of all requests, in their order.
+    /// The operations of all requests, in order.
     #[must_use]
     pub fn operations(&self) -> Vec<String> {
         self.requests().into_iter().map(|request| request.operation).collect()
     }
 
-    /// The client to put into the SDK's configuration.
+    /// The HTTP client for the SDK's configuration.
     #[must_use]
     pub fn http_client(&self) -> SharedHttpClient {
         let connector = SharedHttpConnector::new(self.clone());
@@ -101,7 +101,7 @@ impl Aws {
     }
 
     fn record(&self, request: &HttpRequest) -> String {
-        // The JSON protocols name their operation. SES has a path for each, and we call one.
+        // The JSON protocols name their operation in a header. SES has a path per operation, and we call only one.
         let target = request.headers().get("x-amz-target");
         let operation = target.map_or("SendEmail", |target| target.rsplit_once('.').unwrap().1).to_owned();
         let body = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
@@ -167,7 +167,7 @@ impl Drop for UnderWay {
     }
 }
 
-/// What AWS responds when all is well.
+/// AWS's response on success.
 #[must_use]
 pub fn default_response(operation: &str) -> AwsResponse {
     let body = match operation {
@@ -182,7 +182,7 @@ pub fn default_response(operation: &str) -> AwsResponse {
     AwsResponse::Json(200, body)
 }
 
-/// An error from DynamoDB, with further members of its body.
+/// A DynamoDB error whose body has these additional members.
 #[must_use]
 pub fn dynamodb_error(status: u16, code: &str, members: &Value) -> AwsResponse {
     let mut body = json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "Jordan Ellis" });
@@ -190,7 +190,7 @@ pub fn dynamodb_error(status: u16, code: &str, members: &Value) -> AwsResponse {
     AwsResponse::Json(status, body)
 }
 
-/// An error from SES.
+/// An SES error.
 #[must_use]
 pub fn ses_error(status: u16, code: &'static str, message: &str) -> AwsResponse {
     AwsResponse::Error(status, code, json!({ "message": message }))

@@ -1,5 +1,5 @@
-//! What the functions' own tests share: a scripted AWS at the SDK's connector, so that all of our code and of the SDK runs; and
-//! a look at what was logged.
+//! What the functions' own tests share: a scripted AWS at the SDK's connector, so that all of our code and the SDK's
+//! code runs, and a reader for logs.
 
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test fails by panicking")]
 
