@@ -10,25 +10,25 @@ use crate::response::Response;
 use crate::stack::{POLL_INTERVAL, Stack};
 use crate::unique::unique_ipv6_network;
 
-/// The path of the enquiries, below the API's base URL.
+/// The path for enquiries, below the API's base URL.
 pub const ENQUIRIES: &str = "/public/v1/enquiries";
 
 const JSON: &str = "application/json";
 
-/// How long a rate-limit window is (contract, Rate limit).
+/// The length of a rate-limit window (contract, Rate limit).
 const WINDOW: Duration = Duration::from_mins(1);
-/// What must be left of a window before an experiment starts in it: enough for a slow machine, little enough not to wait
-/// for long.
+/// How much of a window must remain when an experiment starts, in seconds: enough for a slow machine, but not a long
+/// wait.
 const SECONDS_LEFT_TO_START: u64 = 25;
 const MAX_EXPERIMENTS: usize = 5;
 
-/// A client with an address, and so with a quota, of its own.
+/// A client with its own address, and so its own quota.
 pub struct Caller<'stack> {
     stack: &'stack Stack,
     address: String,
 }
 
-/// A request that is not sent yet.
+/// A request that has not been sent yet.
 pub struct Call<'stack> {
     stack: &'stack Stack,
     method: String,
@@ -38,21 +38,21 @@ pub struct Call<'stack> {
 }
 
 impl Stack {
-    /// A caller whose address, and whose /64, nobody else has.
+    /// A caller whose address and /64 network no other caller has.
     #[must_use]
     pub fn caller(&self) -> Caller<'_> {
         self.caller_at(&unique_ipv6_network().to_string())
     }
 
-    /// A caller at this address. The local gateway takes the first entry of `X-Forwarded-For` for the source address, as
-    /// the one on AWS takes the connection's peer.
+    /// A caller at this address. The local gateway uses the first entry of `X-Forwarded-For` as the source address. AWS
+    /// uses the connection's peer.
     #[must_use]
     pub fn caller_at(&self, address: &str) -> Caller<'_> {
         Caller { stack: self, address: address.to_owned() }
     }
 
-    /// Runs the experiment until it has fitted into one rate-limit window, each time with a caller that has its whole
-    /// quota. For whatever counts more than one request: the windows turn with the clock, not with the test.
+    /// Runs the experiment until it fits into one rate-limit window, each time with a caller that has a full quota. Use
+    /// it to count more than one request: windows follow the clock, not the test.
     pub async fn within_one_window<'stack, T>(&'stack self, experiment: impl AsyncFn(Caller<'stack>) -> T) -> T {
         for _ in 0..MAX_EXPERIMENTS {
             let (started, seconds_left) = self.start_of_experiment().await;
@@ -78,13 +78,13 @@ impl Stack {
 }
 
 impl<'stack> Caller<'stack> {
-    /// A POST of this body to the enquiries, as JSON.
+    /// A JSON POST of this body to the enquiries.
     #[must_use]
     pub fn post(&self, body: impl Into<Vec<u8>>) -> Call<'stack> {
         self.call("POST", ENQUIRIES).header("content-type", JSON).body(body)
     }
 
-    /// A call with no header but the caller's address, and no body.
+    /// A request without a body. Its only header is the caller's address.
     #[must_use]
     pub fn call(&self, method: &str, path: &str) -> Call<'stack> {
         let call = Call {
@@ -97,7 +97,8 @@ impl<'stack> Caller<'stack> {
         call.header("x-forwarded-for", &self.address)
     }
 
-    /// Sends to the enquiries, byte for byte, what an HTTP library would tidy up. Each header line ends in CRLF.
+    /// Sends these exact bytes to the enquiries, because an HTTP library would tidy them up. Each header line ends in
+    /// CRLF.
     pub async fn send_raw(&self, method: &str, header_lines: &str, body: impl AsRef<[u8]>) -> Response {
         let url = &self.stack.api_url;
         let host = url.host_str().expect("API_URL names a host");
@@ -115,14 +116,14 @@ impl<'stack> Caller<'stack> {
         Response::from_http1(&received).assert_wears_the_envelope(method)
     }
 
-    /// How long the window still lasts. It costs this caller one request.
+    /// How long the window still lasts, in seconds. This uses one request of the quota.
     pub(crate) async fn seconds_to_reset(&self) -> u64 {
         self.post("{}").send().await.seconds_to_reset()
     }
 }
 
 impl Call<'_> {
-    /// Adds a header; one that is there already is sent twice.
+    /// Adds a header. If the header is already there, both are sent.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         let name = HeaderName::from_bytes(name.as_bytes()).expect("the test names a header");
@@ -131,14 +132,14 @@ impl Call<'_> {
         self
     }
 
-    /// Takes the place of the body.
+    /// Replaces the body.
     #[must_use]
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self
     }
 
-    /// Sends it, and checks that the response has what every response has.
+    /// Sends the request, and checks what every response must have.
     pub async fn send(self) -> Response {
         let method = self.method.parse().expect("the test names a method");
         let url = format!("{}{}", self.stack.api_url.as_str().trim_end_matches('/'), self.path);

@@ -1,21 +1,21 @@
-//! The template's names of what is deployed.
+//! The template's names for deployed resources.
 
 use std::collections::HashMap;
 
 use crate::environment::{scope, variable};
 
 pub(crate) const FUNCTION: &str = "AWS::Lambda::Function";
-/// Stands for a resource's type where a name is a parameter's.
+/// Used instead of a resource type if the name belongs to a parameter.
 pub(crate) const PARAMETER: &str = "parameter";
 
-/// The template's names of what is deployed.
+/// The template's names for deployed resources.
 pub(crate) struct Deployed {
-    /// The logical id of each resource, or the parameter, by its kind and its physical id, or value.
+    /// The logical id of each resource or the name of each parameter, by its type, and its physical id or value.
     names: HashMap<(String, String), String>,
 }
 
 impl Deployed {
-    /// Asks `CloudFormation` what it calls everything.
+    /// Asks `CloudFormation` for the names.
     pub(crate) async fn describe(http: &reqwest::Client, aws_endpoint_url: &str) -> Self {
         let resources = cloudformation(http, aws_endpoint_url, "DescribeStackResources").await;
         let resources = resources.split("<member>").filter_map(|member| {
@@ -32,7 +32,7 @@ impl Deployed {
         Self { names }
     }
 
-    /// The template's name, or, of what is not in the template, its own.
+    /// The template's name, or the physical name if the template does not have it.
     pub(crate) fn name(&self, kind: &str, physical: &str) -> String {
         self.find(kind, physical).unwrap_or(physical).to_owned()
     }
@@ -49,7 +49,7 @@ async fn cloudformation(http: &reqwest::Client, aws_endpoint_url: &str, action: 
     response.text().await.expect("the local AWS responds in full")
 }
 
-/// The text of an XML element that holds nothing else. None of those that we read has characters to escape.
+/// The text of an XML element without children. The ones that we read have no escaped characters.
 fn element(xml: &str, name: &str) -> Option<String> {
     let (_, rest) = xml.split_once(&format!("<{name}>"))?;
     rest.split_once("</").map(|(text, _)| text.to_owned())

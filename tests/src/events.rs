@@ -1,4 +1,4 @@
-//! The events with which AWS invokes the functions.
+//! The events that AWS invokes the functions with.
 
 use serde_json::{Value, json};
 
@@ -6,8 +6,8 @@ use crate::caller::ENQUIRIES;
 use crate::lambda::now_since_epoch;
 use crate::unique::{unique_ipv6_network, unique_text};
 
-/// What the gateway makes of a POST, with this key if there is one (API Gateway Developer Guide, "Input format of a Lambda function for proxy
-/// integration"), from a caller of its own.
+/// The gateway's event for a POST from a new caller, with this key if there is one (API Gateway Developer Guide, "Input
+/// format of a Lambda function for proxy integration").
 #[must_use]
 pub fn event_of_post(body: &str, idempotency_key: Option<&str>) -> Value {
     let headers = [("content-type", Some("application/json")), ("idempotency-key", idempotency_key)];
@@ -30,7 +30,7 @@ pub fn event_of_post(body: &str, idempotency_key: Option<&str>) -> Value {
     })
 }
 
-/// What the event source mapping makes of a notification (Lambda Developer Guide, "Using Lambda with Amazon SQS").
+/// The event source mapping's event for a notification (Lambda Developer Guide, "Using Lambda with Amazon SQS").
 #[must_use]
 pub fn event_of_delivery(enquiry_id: &str) -> Value {
     let now = milliseconds_now().to_string();
@@ -52,7 +52,7 @@ pub fn event_of_delivery(enquiry_id: &str) -> Value {
     }] })
 }
 
-/// What the schedule sends (EventBridge User Guide, "Creating a rule that runs on a schedule").
+/// The schedule's event (EventBridge User Guide, "Creating a rule that runs on a schedule").
 #[must_use]
 pub fn event_of_schedule() -> Value {
     json!({

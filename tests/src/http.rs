@@ -1,4 +1,4 @@
-//! A small HTTP server on loopback, for what stands between a function and the stack.
+//! A small HTTP server on loopback, for use between a function and the stack.
 
 use std::future::Future;
 use std::io;
@@ -17,19 +17,19 @@ use tokio::task::{JoinHandle, JoinSet};
 pub(crate) type Request = hyper::Request<Bytes>;
 pub(crate) type Response = hyper::Response<Full<Bytes>>;
 
-/// Serves until it is dropped.
+/// A server that runs until it is dropped.
 pub(crate) struct Server {
     address: SocketAddr,
     serving: JoinHandle<()>,
     connections: Arc<Connections>,
 }
 
-/// The connections of a server, which can die without the client noticing, as they do while a client is frozen.
+/// A server's connections. They can die without the client noticing, as happens while a client is frozen.
 #[derive(Default)]
 struct Connections {
-    /// How often all that there were have died.
+    /// How many times all connections have died.
     deaths: AtomicUsize,
-    /// How many requests came over one that was dead.
+    /// How many requests came over a dead connection.
     lost: AtomicUsize,
 }
 
@@ -63,7 +63,7 @@ impl Server {
                             .await
                             .ok_or(io::Error::other("left without a response"))
                     });
-                    // Either side may go at any time: that is what these tests are about.
+                    // Either side may disconnect at any time. These tests are about that.
                     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
                 });
             }
@@ -71,12 +71,12 @@ impl Server {
         Self { address, serving, connections }
     }
 
-    /// Lets each open connection die. A client notices when it next uses one.
+    /// Makes all open connections die. A client notices when it next uses one.
     pub(crate) fn let_connections_die(&self) {
         self.connections.deaths.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// How many requests came over a connection that was dead.
+    /// How many requests came over a dead connection.
     pub(crate) fn lost_requests(&self) -> usize {
         self.connections.lost.load(Ordering::SeqCst)
     }
@@ -96,7 +96,6 @@ impl Drop for Server {
     }
 }
 
-/// A response in JSON, with this status.
 pub(crate) fn json(status: u16, body: impl Into<Bytes>) -> Response {
     let response = hyper::Response::builder().status(status).header("content-type", "application/json");
     response.body(Full::new(body.into())).expect("status and header are legal")

@@ -1,5 +1,4 @@
-//! Lambda, as far as a function sees it: the Runtime API, under which the released binary runs as a child process that can be
-//! killed for real.
+//! A stand-in for Lambda's Runtime API. It runs the released binary as a child process, which a test can kill.
 //!
 //! Source: Lambda Developer Guide, "Using the Lambda runtime API for custom runtimes".
 
@@ -24,14 +23,14 @@ use crate::recorded::assert_among_recorded;
 use crate::stack::Stack;
 use crate::unique::unique_text;
 
-/// The local AWS sends a function's events to the host in this variable, if it is set.
+/// If set, this names the host that gets the events that the local AWS sends to a function.
 const HOST_VARIABLE: &str = "MINISTACK_LAMBDA_PROXY_URL";
-/// The builds that the local stack has deployed.
+/// The builds that the local stack deployed.
 const BINARIES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/release");
-/// How long a function may take to ask for its first event: far more than any does.
+/// How long a function may take to request its first event. This is far more than any takes.
 const START_DEADLINE: Duration = Duration::from_secs(30);
-/// How long a function waits for one attempt of a call: long, for two cores may carry everything at once, but so that the
-/// mailer's three budgets fit into its time.
+/// How long a function waits for one attempt of a call. It is long because two cores may run everything at once, but
+/// the mailer's three budgets must fit into its timeout.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A deployed function's configuration.
@@ -45,13 +44,13 @@ pub struct Function {
     patience: Duration,
 }
 
-/// One environment of a function, which calls AWS through a proxy.
+/// One environment of a function. It calls AWS through a proxy.
 pub struct Instance {
     child: Child,
     proxy: Proxy,
     events: mpsc::UnboundedSender<Value>,
     outcomes: mpsc::UnboundedReceiver<Outcome>,
-    /// How many events it has asked for.
+    /// How many events it has requested.
     asked: watch::Receiver<usize>,
     timeout: Duration,
     _runtime_api: Server,
@@ -64,12 +63,12 @@ pub enum Outcome {
     Responded(Value),
     /// The function's error.
     Failed(Value),
-    /// The function was killed, ended by itself, or timed out, before it responded.
+    /// The function was killed, exited or timed out before it responded.
     Died,
 }
 
 impl Function {
-    /// Reads what the Lambda API says of a function.
+    /// Reads the Lambda API's description of a function.
     pub(crate) fn new(name: &str, configuration: &Value) -> Self {
         let text = |member: &str| configuration[member].as_str().unwrap_or_default().to_owned();
         Self {
@@ -82,19 +81,19 @@ impl Function {
         }
     }
 
-    /// One of its environment variables.
+    /// The value of an environment variable.
     #[must_use]
     pub fn variable(&self, name: &str) -> &str {
         self.variables.get(name).and_then(Value::as_str).unwrap_or_else(|| panic!("{} lacks {name}", self.name))
     }
 
-    /// The name that AWS knows it by.
+    /// The function's ARN.
     #[must_use]
     pub fn arn(&self) -> &str {
         &self.arn
     }
 
-    /// The same function with a shorter wait for each call, for tests of calls that hang.
+    /// The same function with a shorter timeout for each call, for tests of calls that hang.
     #[must_use]
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
@@ -105,7 +104,7 @@ impl Function {
         let mut command = Command::new(Path::new(BINARIES).join(&self.name));
         let variables = self.variables.iter().filter_map(|(name, value)| Some((name, value.as_str()?)));
         command.env_clear().envs(variables);
-        // A file of Amazon Linux.
+        // A file that only Amazon Linux has.
         command.env_remove("SSL_CERT_FILE");
         for (name, patience) in [
             ("CONNECT_TIMEOUT_MS", self.patience),
@@ -122,7 +121,7 @@ impl Function {
         command.envs([
             ("AWS_ENDPOINT_URL", proxy.url().as_str()),
             ("AWS_REGION", "eu-west-2"),
-            // The proxy knows the caller by it.
+            // The proxy identifies the caller by it.
             ("AWS_ACCESS_KEY_ID", &self.deployed_as),
             ("AWS_SECRET_ACCESS_KEY", "test"),
             ("AWS_LAMBDA_RUNTIME_API", &runtime_api.authority()),
@@ -138,7 +137,7 @@ impl Function {
 }
 
 impl Instance {
-    /// Starts the function and waits until it asks for its first event.
+    /// Starts the function and waits until it requests its first event.
     pub async fn start(function: &Function, proxy: &Proxy) -> Self {
         let (events, next_event) = mpsc::unbounded_channel();
         let (outcome, outcomes) = mpsc::unbounded_channel();
@@ -167,12 +166,12 @@ impl Instance {
         Self { child, proxy, events, outcomes, asked, timeout: function.timeout, _runtime_api: runtime_api }
     }
 
-    /// Stops the function where it is, as Lambda does between two events.
+    /// Freezes the function at once, as Lambda does between two events.
     pub fn freeze(&self) {
         self.signal(Signal::SIGSTOP);
     }
 
-    /// Lets it go on.
+    /// Thaws the function.
     pub fn thaw(&self) {
         self.signal(Signal::SIGCONT);
     }
@@ -182,8 +181,8 @@ impl Instance {
         kill(Pid::from_raw(pid), signal).expect("a child can be signalled");
     }
 
-    /// Gives the function an event, and waits until it asks for the next one: it may have something left to do after its
-    /// response. Whatever it asks of AWS must have been recorded.
+    /// Sends the function an event, and waits until it requests the next one: it may have work to do after its
+    /// response. All its calls to AWS must be in the record.
     pub async fn invoke(&mut self, event: &Value) -> Outcome {
         let asked_before = *self.asked.borrow();
         self.events.send(event.clone()).expect("the Runtime API serves");
@@ -245,7 +244,7 @@ impl RuntimeApi {
 }
 
 impl Outcome {
-    /// The enquiry's id, if it is a 201 of create-enquiry.
+    /// The enquiry's id, if this is a 201 of create-enquiry.
     #[must_use]
     pub fn accepted_id(&self) -> Option<String> {
         let Self::Responded(response) = self else { return None };
@@ -261,7 +260,7 @@ impl Outcome {
 }
 
 impl Stack {
-    /// Gives one event to a function whose calls go through `proxy`.
+    /// Sends one event to a function that calls AWS through `proxy`.
     pub async fn drive(&self, function: &str, proxy: &Proxy, event: &Value) -> Outcome {
         Instance::start(&self.function(function).await, proxy).await.invoke(event).await
     }
@@ -273,9 +272,9 @@ impl Stack {
         Function::new(name, &self.lambda(Method::GET, &path, &Value::Null).await)
     }
 
-    /// Has the messages on a function's queue handled by environments of it that call AWS through `proxy`, for as long as
-    /// `experiment` takes. The mapping stays as it is deployed, save that it invokes a function whose environments run here.
-    /// (To give the deployed one another endpoint would end what it has under way, for every test.)
+    /// Handles the messages on a function's queue in environments that call AWS through `proxy`, while `experiment`
+    /// runs. The deployed mapping stays, but invokes a function whose environments run here. (Changing the deployed
+    /// function's endpoint would end its running work, for every test.)
     pub async fn with_messages_behind<T>(
         &self,
         function: &Function,

@@ -1,6 +1,6 @@
-//! What the end-to-end tests share: the deployed local stack, callers with addresses of their own, the released functions
-//! behind a proxy that lets calls fail, and a look at what was stored and mailed. It knows the wire and the tables' shapes,
-//! and deliberately none of the code behind them, so that a mistake over there cannot hide itself here.
+//! What the end-to-end tests share: the deployed local stack, callers with their own addresses, the released functions
+//! behind a proxy that makes calls fail, and access to stored enquiries and sent emails. It knows the wire format and
+//! the tables' attributes. It deliberately shares no code with the functions, so that their mistakes cannot hide here.
 
 #![expect(clippy::expect_used, clippy::missing_panics_doc, reason = "a test that cannot go on fails by panicking")]
 

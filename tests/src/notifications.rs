@@ -1,4 +1,4 @@
-//! An enquiry's notification on its way: the queue, the record, the mailbox, and the time that passes.
+//! An enquiry's notification: the queue, the record, the mailbox, and the passing of time.
 
 use std::time::Duration;
 
@@ -12,21 +12,21 @@ use crate::stack::Stack;
 use crate::stored::Item;
 use crate::unique::unique_text;
 
-/// Long enough ago for everything to be due, and sorting first in the index.
+/// A time in the past, so that everything is due. It sorts first in the index.
 const LONG_AGO: &str = "2020-01-01T00:00:00.000Z";
 
-/// A mail as it lies in an inbox.
+/// An email in an inbox.
 #[derive(Clone, Debug)]
 pub struct Mail(Value);
 
 impl Mail {
-    /// SES's id of it.
+    /// SES's id of the email.
     #[must_use]
     pub fn message_id(&self) -> &str {
         self.0["MessageId"].as_str().unwrap_or_default()
     }
 
-    /// The addresses that it went to.
+    /// The recipients' addresses.
     #[must_use]
     pub fn to(&self) -> Vec<&str> {
         self.0["To"].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
@@ -38,13 +38,13 @@ impl Mail {
         self.0["Subject"].as_str().unwrap_or_default()
     }
 
-    /// The part in plain text.
+    /// The plain-text part.
     #[must_use]
     pub fn text(&self) -> &str {
         self.0["BodyText"].as_str().unwrap_or_default()
     }
 
-    /// The part in HTML.
+    /// The HTML part.
     #[must_use]
     pub fn html(&self) -> &str {
         self.0["BodyHtml"].as_str().unwrap_or_default()
@@ -52,7 +52,7 @@ impl Mail {
 }
 
 impl Stack {
-    /// Records an enquiry of which the queue hears nothing, and gives its id.
+    /// Records an enquiry without queueing its notification, and returns its id.
     pub async fn record_unannounced(&self, body: &str) -> String {
         let proxy = Proxy::with_fault(self, Fault::at(AwsCall::Enqueue, Failure::Refused)).await;
         let outcome = self.drive("create-enquiry", &proxy, &event_of_post(body, Some(&unique_text()))).await;
@@ -60,7 +60,7 @@ impl Stack {
         outcome.accepted_id().unwrap_or_else(|| panic!("it is accepted whatever the queue does: {outcome:?}"))
     }
 
-    /// Waits until the record says that the enquiry is mailed.
+    /// Waits until the record says that the enquiry was emailed.
     pub async fn mailed(&self, id: &str, within: Duration) -> Item {
         let look = async || {
             let record = self.enquiry(id).await;
@@ -69,7 +69,7 @@ impl Stack {
         self.wait_for(within, look).await
     }
 
-    /// All mails that SES has taken.
+    /// All emails that SES has accepted.
     pub async fn mails(&self) -> Vec<Mail> {
         let mut mailbox = self.get_json("ses", self.mailbox_url.clone()).await;
         let by_account = mailbox["messages"].as_object_mut().expect("mails by account");
@@ -77,14 +77,14 @@ impl Stack {
         mails.map(Mail).collect()
     }
 
-    /// The mails about an enquiry.
+    /// The emails about an enquiry.
     pub async fn mails_about(&self, enquiry_id: &str) -> Vec<Mail> {
         let mut mails = self.mails().await;
         mails.retain(|mail| mail.subject().contains(enquiry_id));
         mails
     }
 
-    /// Puts texts on the notifications queue, at most ten.
+    /// Queues up to ten messages with these bodies.
     pub async fn enqueue(&self, bodies: &[String]) {
         let entries = bodies.iter().enumerate();
         let entries: Vec<_> =
@@ -94,9 +94,10 @@ impl Stack {
         assert_eq!(response["Successful"].as_array().map(Vec::len), Some(bodies.len()), "{response}");
     }
 
-    /// Lets time pass for an enquiry's notification: it is due, and a lease that nobody is working under is over. Nobody is
-    /// once the mailer has said that it does not know how the mail fared, or when `is_dead` knows the lease. (A lease that
-    /// somebody is working under never runs out on AWS either: it lasts longer than the mailer may.)
+    /// Lets time pass for an enquiry's notification: makes it due and ends its lease, if no mailer is still using the
+    /// lease. A mailer has stopped once it reports that the email's outcome is unknown, or if `is_dead` returns true
+    /// for its lease. (On AWS too, a lease never ends while its mailer runs: it lasts longer than the mailer's
+    /// timeout.)
     pub async fn let_time_pass(&self, record: &Item, is_dead: impl Fn(&str) -> bool) {
         if record.text("mail_due_at").is_none_or(|due_at| due_at <= LONG_AGO) {
             return;
@@ -117,13 +118,13 @@ impl Stack {
         let updated = updated.expression_attribute_values(":past", text(LONG_AGO));
         match updated.expression_attribute_values(":seen", text(value)).send().await {
             Ok(_) => {}
-            // Somebody was faster.
+            // The record changed in the meantime.
             Err(error) if error.code() == Some("ConditionalCheckFailedException") => {}
             Err(error) => panic!("the table can be written: {error:?}"),
         }
     }
 
-    /// Changes an enquiry, as an operator may with `aws dynamodb update-item`.
+    /// Changes an enquiry, as an operator can with `aws dynamodb update-item`.
     pub async fn update_enquiry(&self, id: &str, update: &str, condition: &str, values: &Value) {
         let request = json!({
             "TableName": self.enquiries_table,
@@ -135,13 +136,13 @@ impl Stack {
         self.call_aws("dynamodb", "DynamoDB_20120810.UpdateItem", &request).await;
     }
 
-    /// Removes an enquiry, as an operator may on somebody's request.
+    /// Deletes an enquiry, as an operator may do on request.
     pub async fn delete_enquiry(&self, id: &str) {
         let request = self.dynamodb.delete_item().table_name(&self.enquiries_table);
         request.key("id", AttributeValue::S(id.to_owned())).send().await.expect("the table can be written");
     }
 
-    /// The records of all enquiries of a form that are not mailed yet.
+    /// The records of a form's enquiries that are not emailed yet.
     pub async fn not_yet_mailed(&self, form: &str) -> Vec<Item> {
         let scan = self.dynamodb.scan().table_name(&self.enquiries_table).consistent_read(true);
         let scan = scan.filter_expression("form = :form AND mail_state <> :sent");
@@ -152,8 +153,8 @@ impl Stack {
         found.into_iter().map(Item).collect()
     }
 
-    /// Lets events that nobody but AWS may send take the way that the deployed rule for a function gives them: copies the
-    /// rule for events of a source of our own, and gives that source.
+    /// Copies the deployed rule for a function, but for events from `source`: only AWS may send events from its own
+    /// sources.
     pub async fn copy_rule_to(&self, function_arn: &str, source: &str) {
         let names = json!({ "TargetArn": function_arn });
         let names = self.call_aws("events", "AWSEvents.ListRuleNamesByTarget", &names).await;
@@ -170,7 +171,7 @@ impl Stack {
         self.call_aws("events", "AWSEvents.PutTargets", &targets).await;
     }
 
-    /// Puts an event on the default bus.
+    /// Sends an event to the default bus.
     pub async fn put_event(&self, source: &str, detail_type: &str, detail: &Value) {
         let entry = json!({ "Source": source, "DetailType": detail_type, "Detail": detail.to_string() });
         let response = self.call_aws("events", "AWSEvents.PutEvents", &json!({ "Entries": [entry] })).await;

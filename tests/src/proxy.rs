@@ -1,4 +1,4 @@
-//! A proxy in front of the local AWS that lets one call fail, in every way in which a call can.
+//! A proxy in front of the local AWS that can make one call fail in every possible way.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,45 +12,45 @@ use crate::http::{self, Request, Response, Server};
 use crate::recorded::Calls;
 use crate::stack::Stack;
 
-/// A call to AWS on the way from a submission to its mail.
+/// A call to AWS between a submission and its email.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AwsCall {
-    /// DynamoDB: the enquiry is written, with its key if it has one.
+    /// DynamoDB: write the enquiry, with its key if it has one.
     Record,
-    /// SQS: a new enquiry's id is put on the queue.
+    /// SQS: queue a new enquiry's id.
     Enqueue,
-    /// DynamoDB: a mailer takes the lease.
+    /// DynamoDB: take a mailer's lease.
     Claim,
-    /// SES: the mail.
+    /// SES: send the email.
     Send,
-    /// DynamoDB: the record says that it was mailed.
+    /// DynamoDB: mark the record as sent.
     Mark,
-    /// DynamoDB: the sweeper looks for what is due.
+    /// DynamoDB: look for due notifications, for the sweeper.
     Sweep,
-    /// DynamoDB: the sweeper lets it come due later.
+    /// DynamoDB: move a due time, for the sweeper.
     Move,
-    /// SQS: the sweeper puts ids on the queue again.
+    /// SQS: queue ids again, for the sweeper.
     Reenqueue,
 }
 
-/// In which way a call fails.
+/// How a call fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Failure {
-    /// The service says no and has done nothing.
+    /// The service refuses the call and does nothing.
     Refused,
-    /// SES rejects this very mail.
+    /// SES rejects this email.
     Rejected,
-    /// The service has done it; its response is lost, and so are those to all further attempts.
+    /// The service carries out the call. Its response is lost, as are the responses to all further attempts.
     ResponseLost,
     /// The same, but the next attempt gets its response.
     ResponseLostOnce,
-    /// The service does nothing and does not respond, until the caller gives up or the fault is lifted.
+    /// The service does nothing and does not respond, until the caller gives up or the fault is removed.
     Hangs,
-    /// The service has done it, and the function is killed before it learns so.
+    /// The service carries out the call, and the function is killed before it gets the response.
     Killed,
 }
 
-/// A failure of the calls of one kind.
+/// A failure of one kind of call.
 #[derive(Clone, Debug)]
 pub struct Fault {
     call: AwsCall,
@@ -58,7 +58,7 @@ pub struct Fault {
     failure: Failure,
 }
 
-/// The proxy. It knows everything that was called through it. Clones are one and the same.
+/// The proxy. It records every call. Its clones share one state.
 #[derive(Clone)]
 pub struct Proxy {
     server: Arc<Server>,
@@ -78,7 +78,7 @@ struct Seen {
 }
 
 impl AwsCall {
-    /// All of them.
+    /// All kinds of calls.
     pub const ALL: [Self; 8] =
         [Self::Record, Self::Enqueue, Self::Claim, Self::Send, Self::Mark, Self::Sweep, Self::Move, Self::Reenqueue];
 
@@ -97,7 +97,7 @@ impl AwsCall {
         }
     }
 
-    /// An update is known by the state that it sets, or by setting none.
+    /// The kind of an update, from the state that it sets. One that sets no state may be a move.
     fn of_update(update: &Value) -> Option<Self> {
         let expression = update["UpdateExpression"].as_str()?;
         let Some((_, state)) = expression.split_once("mail_state = ") else {
@@ -111,7 +111,7 @@ impl AwsCall {
         }
     }
 
-    /// How the service says no for the moment. SES says so in two ways, one of which does not mean that nothing was done.
+    /// A temporary refusal. SES has two kinds, and one of them does not prove that nothing was done.
     fn refusal(self, strike: usize) -> Response {
         let (status, code) = match self {
             Self::Record | Self::Claim | Self::Mark | Self::Sweep | Self::Move => {
@@ -126,13 +126,13 @@ impl AwsCall {
 }
 
 impl Fault {
-    /// All calls of this kind fail in this way.
+    /// Makes all calls of this kind fail in this way.
     #[must_use]
     pub fn at(call: AwsCall, failure: Failure) -> Self {
         Self { call, mentioning: String::new(), failure }
     }
 
-    /// Only those that mention this text, such as an enquiry's id.
+    /// Only calls that mention this text, such as an enquiry's id.
     #[must_use]
     pub fn mentioning(self, text: impl Into<String>) -> Self {
         Self { mentioning: text.into(), ..self }
@@ -140,17 +140,17 @@ impl Fault {
 }
 
 impl Failure {
-    /// All that pass.
+    /// All temporary failures.
     pub const ALL: [Self; 5] = [Self::Refused, Self::ResponseLost, Self::ResponseLostOnce, Self::Hangs, Self::Killed];
 }
 
 impl Proxy {
-    /// A proxy that forwards everything.
+    /// A proxy that forwards all calls.
     pub async fn start(stack: &Stack) -> Self {
         Self::with_fault(stack, None).await
     }
 
-    /// A proxy that forwards what the fault does not strike.
+    /// A proxy that forwards the calls that the fault does not hit.
     pub async fn with_fault(stack: &Stack, fault: impl Into<Option<Fault>>) -> Self {
         let seen = Arc::new(Seen {
             aws: stack.aws_endpoint_url.parse().expect("AWS_ENDPOINT_URL is a URL"),
@@ -171,29 +171,29 @@ impl Proxy {
         Self { server: Arc::new(server.await), seen }
     }
 
-    /// How often the fault has struck.
+    /// How many calls the fault has hit.
     #[must_use]
     pub fn strikes(&self) -> usize {
         *self.seen.strikes.borrow()
     }
 
-    /// Waits until the fault has struck.
+    /// Waits until the fault has hit a call.
     pub async fn struck(&self) {
         self.seen.strikes.subscribe().wait_for(|strikes| *strikes > 0).await.expect("the proxy keeps count");
     }
 
-    /// From now on, nothing fails. Whatever hangs goes on.
+    /// Removes the fault. Hanging calls continue.
     pub fn lift(&self) {
         self.seen.lifted.send_replace(true);
     }
 
-    /// The calls, in their order. `None` is one that has nothing to do with notifications.
+    /// The calls in order. `None` is a call that has nothing to do with notifications.
     #[must_use]
     pub fn calls(&self) -> Vec<Option<AwsCall>> {
         self.seen.requests().iter().map(|(call, _)| *call).collect()
     }
 
-    /// The bodies of all calls of a kind, in their order.
+    /// The bodies of all calls of one kind, in order.
     #[must_use]
     pub fn bodies(&self, call: AwsCall) -> Vec<Value> {
         let requests = self.seen.requests();
@@ -208,18 +208,18 @@ impl Proxy {
         requests.iter().any(|(_, body)| mentions(body, text))
     }
 
-    /// What each function asked of AWS.
+    /// Each function's calls to AWS.
     #[must_use]
     pub fn asked(&self) -> Calls {
         self.seen.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Lets each open connection die. A request over one gets no response, and nothing is done.
+    /// Makes all open connections die. A request over one gets no response, and nothing is done.
     pub fn let_connections_die(&self) {
         self.server.let_connections_die();
     }
 
-    /// How many calls came over a connection that was dead.
+    /// How many calls came over a dead connection.
     #[must_use]
     pub fn lost_calls(&self) -> usize {
         self.server.lost_requests()
@@ -229,7 +229,7 @@ impl Proxy {
         self.server.url()
     }
 
-    /// Waits for the fault that kills.
+    /// Waits until the fault kills the function.
     pub(crate) async fn kills(&self) {
         self.seen.kill.notified().await;
     }
@@ -264,7 +264,7 @@ impl Seen {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The fault that strikes this request, and how many have been struck with it.
+    /// The fault that hits this request, and how many requests it has hit, including this one.
     fn fault_at(&self, call: Option<AwsCall>, request: &Request) -> Option<(&Fault, usize)> {
         let fault = self.fault.as_ref()?;
         let once = fault.failure == Failure::ResponseLostOnce;
@@ -283,7 +283,7 @@ impl Seen {
         let mut url = self.aws.clone();
         url.set_path(head.uri.path());
         url.set_query(head.uri.query());
-        // The local AWS reads service and region from the signature's scope, and does not check the signature.
+        // The local AWS reads service and region from the signature, and does not check it.
         let forwarded = self.http.request(head.method, url).headers(head.headers).body(body).send().await;
         let received = forwarded.expect("the local AWS responds");
         let mut response = Response::new(Full::default());

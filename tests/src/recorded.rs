@@ -1,8 +1,8 @@
-//! What the functions ask of AWS, as IAM looks at it: who, which operation, on which resource. It is read off the requests on the
-//! wire, and resources have the template's names.
+//! The functions' calls to AWS, as IAM sees them: the caller, the operation and the resource. They are read from the
+//! requests on the wire, and resources have the template's names.
 //!
-//! `infra/recorded-calls.json` holds all of it, and `infra/test_grants.py` compares that with what the functions' roles allow.
-//! So no driven function may ask for anything that is not in there, whichever test drives it.
+//! `infra/recorded-calls.json` lists them all, and `infra/test_grants.py` compares it with the functions' roles. So no
+//! function that a test drives may make a call that is not listed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -14,14 +14,14 @@ use serde_json::Value;
 use crate::deployed::{Deployed, FUNCTION, PARAMETER};
 use crate::http::Request;
 
-/// The requests of each function, by its logical id: `operation resource`, and for a mail `from` whom.
+/// The calls of each function, by its logical id: `operation resource`. For an email also `from` and the sender.
 pub type Calls = BTreeMap<String, BTreeSet<String>>;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/recorded-calls.json");
 const AGAIN: &str = "RECORD_CALLS";
-/// SES API v2 Reference, `SendEmail`. The other two services name their operation in a header.
+/// SES API v2 Reference, `SendEmail`. The other two services name the operation in a header.
 const SEND_EMAIL: &str = "/v2/email/outbound-emails";
-/// What we could not read off a request. No role can allow it, so it fails the check.
+/// Replaces what cannot be read from a request. No role can allow it, so the check fails.
 const UNREADABLE: &str = "?";
 
 const TABLE: &str = "AWS::DynamoDB::Table";
@@ -34,7 +34,7 @@ static RECORDED: LazyLock<Calls> = LazyLock::new(|| {
     serde_json::from_slice(&file).unwrap_or_else(|error| panic!("{FILE}: {error}"))
 });
 
-/// Compares what was recorded with the file, or writes the file when it is to be recorded again.
+/// Compares the recorded calls with the file, or writes the file if asked to.
 ///
 /// # Panics
 /// When they differ.
@@ -54,7 +54,7 @@ pub fn assert_recorded(calls: &Calls) {
     fs::write(FILE, text + "\n").unwrap_or_else(|error| panic!("{FILE}: {error}"));
 }
 
-/// Expects that all of this is in the file.
+/// Expects all these calls in the file.
 #[track_caller]
 pub(crate) fn assert_among_recorded(calls: &Calls) {
     if !is_to_be_recorded() {
@@ -77,8 +77,8 @@ fn is_to_be_recorded() -> bool {
 }
 
 impl Deployed {
-    /// Adds what a request asks for. Who asks is known by the credentials, as IAM knows it: a driven function has its name for
-    /// a key.
+    /// Adds a request's calls. The credentials identify the caller, as for IAM: a driven function's access key id is
+    /// its name.
     pub(crate) fn note(&self, request: &Request, calls: &mut Calls) {
         let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let scope: Vec<_> = header("authorization").split(['=', '/', ',']).collect();
@@ -93,7 +93,7 @@ impl Deployed {
         let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
         let operation = target.rsplit('.').next().unwrap_or_default();
         match (service, operation) {
-            // IAM asks for each item's own action.
+            // IAM checks the action of each item.
             ("dynamodb", "TransactWriteItems") => {
                 let items =
                     body["TransactItems"].as_array().into_iter().flatten().filter_map(Value::as_object).flatten();
@@ -107,13 +107,13 @@ impl Deployed {
         }
     }
 
-    /// What a call to DynamoDB works on.
+    /// The table, or index, of a call to DynamoDB.
     fn table(&self, call: &Value) -> String {
         let table = self.name(TABLE, text(&call["TableName"]));
         call["IndexName"].as_str().map_or(table.clone(), |index| format!("{table}/index/{index}"))
     }
 
-    /// SES takes the most exact identity that it knows of the sender (SES Developer Guide, "Verified identities").
+    /// SES uses the most specific verified identity of the sender (SES Developer Guide, "Verified identities").
     fn mail(&self, mail: &Value) -> Vec<String> {
         let sender = text(&mail["FromEmailAddress"]);
         let sender = sender.split_once('<').map_or(sender, |(_, address)| address.trim_end_matches('>'));

@@ -1,4 +1,4 @@
-//! The response to a request.
+//! A response, and assertions on it.
 
 use std::fmt;
 
@@ -11,10 +11,10 @@ const MAX_PARAM_BYTES: usize = 128;
 /// The configured base of `doc_url`.
 const DOC_URL_BASE: &str = "https://dev.credicorp.co.uk/api-reference/errors.html";
 
-/// The list of all codes.
+/// The error reference, which lists all codes.
 const ERROR_REFERENCE: &str = include_str!("../../docs/errors.md");
 
-/// Every code that the stack under test can return, with its one status and its one type, as the error reference lists them.
+/// Each code that the stack can return, with its status and type from the error reference.
 pub fn codes() -> impl Iterator<Item = (&'static str, u16, &'static str)> {
     ERROR_REFERENCE.split("\n## ").skip(1).map(|entry| {
         let read = || {
@@ -26,19 +26,19 @@ pub fn codes() -> impl Iterator<Item = (&'static str, u16, &'static str)> {
     })
 }
 
-/// An HTTP response as the caller got it.
+/// An HTTP response as received.
 #[derive(Clone, Debug)]
 pub struct Response {
     /// The status code.
     pub status: u16,
-    /// The headers, as received.
+    /// The headers.
     pub headers: HeaderMap,
     /// The body's bytes.
     pub body: Vec<u8>,
 }
 
 impl Response {
-    /// Reads an HTTP/1.1 response that the server closed the connection after.
+    /// Parses an HTTP/1.1 response that ends when the connection closes.
     pub(crate) fn from_http1(received: &[u8]) -> Self {
         let end_of_head = received.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("the head is complete");
         let head = String::from_utf8_lossy(&received[..end_of_head]).into_owned();
@@ -57,7 +57,7 @@ impl Response {
         response
     }
 
-    /// A header's only value.
+    /// The value of a header that occurs at most once.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         let values: Vec<_> = self.headers.get_all(name).iter().collect();
@@ -65,7 +65,7 @@ impl Response {
         values.first().map(|value| value.to_str().expect("our headers are ASCII"))
     }
 
-    /// The members of a header that is a list.
+    /// The items of a list header.
     #[must_use]
     pub fn header_list(&self, name: &str) -> Vec<&str> {
         self.header(name).map(|list| list.split(',').map(str::trim).collect()).unwrap_or_default()
@@ -77,31 +77,31 @@ impl Response {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("the body is not JSON, {error}: {self}"))
     }
 
-    /// The text at this JSON pointer (RFC 6901) of the body, if there is one.
+    /// The text at this JSON pointer (RFC 6901) in the body, if any.
     #[must_use]
     pub fn text(&self, pointer: &str) -> Option<String> {
         self.json().pointer(pointer).and_then(Value::as_str).map(str::to_owned)
     }
 
-    /// The id of this call, from the body.
+    /// The request id, from the body.
     #[must_use]
     pub fn request_id(&self) -> String {
         self.text("/meta/request_id").unwrap_or_else(|| panic!("no request id: {self}"))
     }
 
-    /// The error's code, if it is one.
+    /// The error code, if this is an error.
     #[must_use]
     pub fn code(&self) -> Option<String> {
         self.text("/error/code")
     }
 
-    /// How many requests the caller has left, by the `ratelimit` header.
+    /// How many requests the caller has left, from the `ratelimit` header.
     #[must_use]
     pub fn requests_left(&self) -> u64 {
         self.rate_limit_parameter("r")
     }
 
-    /// How long the window still lasts, by the `ratelimit` header.
+    /// How long the window still lasts, in seconds, from the `ratelimit` header.
     #[must_use]
     pub fn seconds_to_reset(&self) -> u64 {
         self.rate_limit_parameter("t")
@@ -116,7 +116,7 @@ impl Response {
             .unwrap_or_else(|| panic!("ratelimit has no {name}: {self}"))
     }
 
-    /// Expects a 201, and gives the enquiry's id.
+    /// Expects a 201 and returns the enquiry's id.
     #[track_caller]
     #[must_use]
     pub fn assert_accepted(&self) -> String {
@@ -124,7 +124,7 @@ impl Response {
         self.text("/id").unwrap_or_else(|| panic!("no id: {self}"))
     }
 
-    /// Expects an error with this code, and with all that the contract ties to the code.
+    /// Expects an error with this code, and with the status, type and headers that belong to the code.
     #[track_caller]
     pub fn assert_refused(&self, code: &str, param: Option<&str>) {
         assert_eq!(self.code().as_deref(), Some(code), "{self}");
@@ -136,7 +136,7 @@ impl Response {
         assert!(self.text("/error/message").is_some_and(|message| !message.is_empty()), "{self}");
     }
 
-    /// Expects these violations, each a code and a param, in this order, the first of them repeated above the list.
+    /// Expects these violations in this order, each a code and a param. The first is repeated above the list.
     #[track_caller]
     pub fn assert_violations(&self, expected: &[(&str, &str)]) {
         let body = self.json();
@@ -151,8 +151,8 @@ impl Response {
         assert!(violations.iter().all(|violation| !text(violation, "message").is_empty()), "{self}");
     }
 
-    /// Expects what every response has, the gateway's own included (contract, Every response and CORS). A response to HEAD
-    /// has no body.
+    /// Expects what every response must have, even one from the gateway itself (contract, Every response and CORS). A
+    /// response to HEAD has no body.
     pub(crate) fn assert_wears_the_envelope(self, method: &str) -> Self {
         for (name, value) in [
             ("content-type", "application/json"),

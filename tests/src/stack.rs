@@ -1,4 +1,4 @@
-//! The deployed local stack, as the environment describes it.
+//! The deployed local stack, from the environment variables.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,9 +10,9 @@ use tokio::sync::OnceCell;
 use crate::deployed::Deployed;
 use crate::environment::{scope, variable};
 
-/// Between two looks at a condition that is waited for.
+/// How often to check a condition.
 pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(250);
-/// Far above what any response takes: it only keeps a hung stack from hanging the tests.
+/// A limit for a hung stack, far longer than any response takes.
 const RESPONSE_DEADLINE: Duration = Duration::from_mins(2);
 
 /// The API, the tables, the queues and the mailbox under test.
@@ -31,7 +31,7 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// The stack that `make test` has started.
+    /// The stack that `make test` started.
     #[must_use]
     pub fn from_environment() -> Self {
         let aws_endpoint_url = variable("AWS_ENDPOINT_URL");
@@ -63,7 +63,7 @@ impl Stack {
         }
     }
 
-    /// Waits until `look` finds what it looks for, and says what it found instead when that takes longer than `deadline`.
+    /// Waits until `look` finds what it is looking for. After `deadline` it panics with what `look` found instead.
     pub async fn wait_for<T>(&self, deadline: Duration, look: impl AsyncFn() -> Result<T, String>) -> T {
         let started = Instant::now();
         loop {
@@ -72,12 +72,12 @@ impl Stack {
                 Ok(found) => return found,
                 Err(instead) => assert!(started.elapsed() < deadline, "after {deadline:?}: {instead}"),
             }
-            // A look that takes long is not to keep the stack from what it is waited for.
+            // After a slow look, wait as long: the stack needs time for the work that we are waiting for.
             tokio::time::sleep(looked.elapsed().max(POLL_INTERVAL)).await;
         }
     }
 
-    /// The template's names of everything, asked for once.
+    /// The template's names. They are fetched once.
     pub(crate) async fn deployed(&self) -> Arc<Deployed> {
         let deployed = self
             .deployed
@@ -86,7 +86,7 @@ impl Stack {
         Arc::clone(deployed)
     }
 
-    /// Calls an AWS service in its JSON protocol.
+    /// Calls an AWS service with its JSON protocol.
     pub(crate) async fn call_aws(&self, service: &str, target: &str, body: &Value) -> Value {
         let request = self.http.post(&self.aws_endpoint_url).header("authorization", scope(service));
         let request = request.header("x-amz-target", target).header("content-type", "application/x-amz-json-1.1");

@@ -1,4 +1,4 @@
-//! What is in the tables, on the queue and in the gateway's configuration.
+//! Reads the tables, the queue and the gateway's configuration.
 
 use std::collections::HashMap;
 
@@ -10,51 +10,51 @@ use crate::stack::Stack;
 /// One of the three tables.
 #[derive(Clone, Copy, Debug)]
 pub enum Table {
-    /// What was recorded.
+    /// The enquiries.
     Enquiries,
-    /// Which keys were used.
+    /// The idempotency records.
     Idempotency,
-    /// Who asked how often.
+    /// The rate limit's counters.
     RateCounters,
 }
 
-/// A row of a table.
+/// An item of a table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Item(pub(crate) HashMap<String, AttributeValue>);
 
 impl Item {
-    /// The value of an attribute that is text.
+    /// The value of a text attribute.
     #[must_use]
     pub fn text(&self, attribute: &str) -> Option<&str> {
         self.0.get(attribute)?.as_s().ok().map(String::as_str)
     }
 
-    /// The digits of an attribute that is a number.
+    /// The digits of a number attribute.
     #[must_use]
     pub fn number(&self, attribute: &str) -> Option<&str> {
         self.0.get(attribute)?.as_n().ok().map(String::as_str)
     }
 
-    /// What happened to the enquiry's notification, in the order in which it was written down.
+    /// The events of the enquiry's notification, in the order written.
     #[must_use]
     pub fn timeline(&self) -> Vec<Self> {
         self.list("timeline")
     }
 
-    /// The entries of an attribute that is a list of maps; none if there is no such attribute.
+    /// The entries of an attribute that is a list of maps. Empty if the attribute is absent.
     #[must_use]
     pub fn list(&self, attribute: &str) -> Vec<Self> {
         let entries = self.0.get(attribute).and_then(|list| list.as_l().ok()).into_iter().flatten();
         entries.filter_map(|entry| entry.as_m().ok().cloned().map(Self)).collect()
     }
 
-    /// The names of what happened.
+    /// The names of the events.
     #[must_use]
     pub fn events(&self) -> Vec<String> {
         self.timeline().iter().filter_map(|entry| entry.text("event").map(str::to_owned)).collect()
     }
 
-    /// Whether there is such an attribute.
+    /// Whether the attribute exists.
     #[must_use]
     pub fn has(&self, attribute: &str) -> bool {
         self.0.contains_key(attribute)
@@ -66,19 +66,19 @@ impl Item {
 }
 
 impl Stack {
-    /// The record of an enquiry.
+    /// An enquiry's record.
     pub async fn enquiry(&self, id: &str) -> Item {
         let request = self.dynamodb.get_item().table_name(&self.enquiries_table).consistent_read(true);
         let found = request.key("id", AttributeValue::S(id.to_owned())).send().await.expect("the table can be read");
         Item(found.item.unwrap_or_else(|| panic!("{id} was accepted and is not in the table")))
     }
 
-    /// How many rows of a table hold this text, whichever the attribute.
+    /// How many items of a table contain this text in any attribute.
     pub async fn count_mentions(&self, table: Table, text: &str) -> usize {
         self.scan(table).await.iter().filter(|item| item.mentions(text)).count()
     }
 
-    /// Every row of a table.
+    /// All items of a table.
     pub async fn scan(&self, table: Table) -> Vec<Item> {
         let table = match table {
             Table::Enquiries => &self.enquiries_table,
@@ -90,7 +90,7 @@ impl Stack {
         items.into_iter().map(Item).collect()
     }
 
-    /// Lets a day pass for the idempotency record of an enquiry: DynamoDB removes it when it likes, we stop heeding it.
+    /// Lets a day pass for an enquiry's idempotency record. DynamoDB may delete it late, but we ignore it at once.
     pub async fn expire_key_of(&self, enquiry_id: &str) {
         let records = self.scan(Table::Idempotency).await;
         let record = records.iter().find(|record| record.text("enquiry_id") == Some(enquiry_id));
@@ -101,8 +101,8 @@ impl Stack {
         update.expression_attribute_values(":past", past).send().await.expect("the table can be written");
     }
 
-    /// The bodies of all messages on the notifications queue, by the local AWS's view of it: receiving them would hide them
-    /// from everybody else for a while.
+    /// The bodies of all messages on the notifications queue, from the local AWS's own view. Receiving the messages
+    /// would hide them from other consumers for a while.
     pub async fn notifications(&self) -> Vec<String> {
         self.messages(&self.notifications_queue_url).await
     }
@@ -123,7 +123,7 @@ impl Stack {
         messages.filter_map(|message| message["Body"].as_str().map(str::to_owned)).collect()
     }
 
-    /// The gateway responses of the API under test, as its control plane describes them.
+    /// The gateway responses of the API under test, from its control plane.
     pub async fn gateway_responses(&self) -> Vec<Value> {
         let apis = self.get_json("apigateway", self.control_plane("/restapis")).await;
         let apis = apis["item"].as_array().expect("a list of APIs").iter();

@@ -1,6 +1,6 @@
-//! That a lost message is made up for within three minutes. The only time that is a promise, so it is measured where nothing else
-//! is under way: the other tests share table, queue and schedule, let sweepers fail that have others' notifications in hand, and
-//! put a thousand messages on the queue. Cargo runs one binary after the other, hence this one.
+//! A lost message is recovered within three minutes. No other time is guaranteed, so this is measured while nothing
+//! else runs. The other tests share the table, the queue and the schedule. Their failing sweepers can hold this test's
+//! notification, and they queue a thousand messages. Cargo runs one binary at a time, so this test has its own.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 const MAILED_AFTER_AT_MOST: SignedDuration = SignedDuration::from_mins(3);
-/// Longer than it may take, to distinguish a late mail from one that never comes.
+/// Longer than the limit, to tell a late email from one that never arrives.
 const WAITED_FOR: Duration = Duration::from_mins(6);
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{CONTACT_US, assert_body, nested_to, padded_to, with_field, with_field_count, with_fields, with_fields_of};
 
-/// Sends this body as a caller of its own, and gives the record.
+/// Sends this body from a new caller, and returns the record.
 async fn record(stack: &Stack, body: impl Into<Vec<u8>>) -> Item {
     let id = stack.caller().post(body).send().await.assert_accepted();
     stack.enquiry(&id).await
@@ -53,7 +53,7 @@ async fn the_record_says_what_was_sent_when_and_by_which_call() {
 #[tokio::test]
 async fn the_record_is_due_to_be_mailed_and_does_not_expire_before() {
     let stack = Stack::from_environment();
-    // Announced, it might be mailed by the time that we look.
+    // Without a notification, so that it is not emailed before we look.
     let enquiry = stack.enquiry(&stack.record_unannounced(CONTACT_US).await).await;
     assert_eq!(enquiry.text("mail_state"), Some("pending"));
     assert_eq!(enquiry.number("mail_attempts"), Some("0"));
@@ -180,7 +180,7 @@ async fn a_blank_email_is_no_address_and_kept_as_it_was_sent() {
     }
 }
 
-/// An address of so many bytes in all, with the longest local part.
+/// An address of this many bytes, with the longest local part.
 pub(crate) fn email_of(bytes: usize) -> String {
     let local = "a".repeat(64);
     let labels = format!("{0}.{0}.{0}", "b".repeat(49));
@@ -209,7 +209,7 @@ async fn json_may_have_any_parameters_but_another_charset() {
 #[tokio::test]
 async fn an_accepted_enquirys_id_and_nothing_else_is_put_on_the_queue() {
     let stack = Stack::from_environment();
-    // Seen on its way: from the queue, it is soon gone.
+    // Read the message in the proxy, because it does not stay on the queue for long.
     let proxy = Proxy::start(&stack).await;
     let outcome = stack.drive("create-enquiry", &proxy, &event_of_post(CONTACT_US, Some(&unique_text()))).await;
     let messages: Vec<_> =

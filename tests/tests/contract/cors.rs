@@ -1,4 +1,4 @@
-//! What a browser needs to see.
+//! What a browser needs.
 
 use end_to_end::{Call, Caller, ENQUIRIES, Response, Stack};
 
@@ -6,14 +6,14 @@ use crate::{CONTACT_US, assert_body};
 
 const ORIGIN: &str = "https://www.example.com";
 
-/// A preflight as browsers send it.
+/// A preflight as sent by browsers.
 fn preflight<'stack>(caller: &Caller<'stack>) -> Call<'stack> {
     let call = caller.call("OPTIONS", ENQUIRIES).header("origin", ORIGIN);
     call.header("access-control-request-method", "POST")
         .header("access-control-request-headers", "content-type,idempotency-key")
 }
 
-/// Expects that a page of any origin may read the response, its listed headers included, and never with credentials.
+/// Expects that a page of any origin may read the response and its listed headers, but never with credentials.
 #[track_caller]
 fn check_readable(response: &Response) {
     assert_eq!(response.header("access-control-allow-origin"), Some("*"), "{response}");

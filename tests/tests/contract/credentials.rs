@@ -1,10 +1,10 @@
-//! Credentials that people paste: they are removed, and nobody is refused for one.
+//! Pasted credentials are removed. They never cause a refusal.
 
 use end_to_end::{ENQUIRIES, Stack, Table, unique_text};
 
 use crate::assert_body;
 
-/// One of each kind that the contract names, whose secret part holds `marker`, and what is kept of it.
+/// A credential of each kind in the contract, with `marker` in its secret part, and the text that replaces it.
 fn one_of_each(marker: &str) -> Vec<(String, &'static str)> {
     vec![
         (format!("sk_live_{marker}"), "[REDACTED:secret_key]"),

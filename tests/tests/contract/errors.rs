@@ -1,5 +1,5 @@
-//! Every error that the function makes by itself, by its code. 429 and 409 have files of their own; 500 and 503 need faults
-//! that a working stack does not have, and are provoked next to the handler.
+//! Every error of the function itself, by code. 429 and 409 have their own files. 500 and 503 need faults that a
+//! working stack does not have, so the handler's own tests cause them.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use end_to_end::{ENQUIRIES, Response, Stack, Table, codes, unique_text};
 use crate::accepted::email_of;
 use crate::{CONTACT_US, assert_body, nested_to, padded_to, with_field, with_field_count, with_fields, with_fields_of};
 
-/// Sends each body as a caller of its own.
+/// Sends each body from a new caller.
 async fn post_all<Body: Into<Vec<u8>>>(bodies: impl IntoIterator<Item = Body>) -> Vec<Response> {
     let stack = Stack::from_environment();
     let mut responses = Vec::new();
@@ -18,7 +18,7 @@ async fn post_all<Body: Into<Vec<u8>>>(bodies: impl IntoIterator<Item = Body>) -
     responses
 }
 
-/// Expects the code, which is about nothing in particular of the submission, and keeps the first body for review.
+/// Expects this code without a param, and keeps the first body for review.
 #[track_caller]
 fn check_refused(responses: &[Response], code: &str) {
     for response in responses {
@@ -579,12 +579,12 @@ async fn nothing_that_is_refused_is_stored() {
         assert!((400..500).contains(&response.status), "{response}");
     }
     assert_eq!(stack.count_mentions(Table::Enquiries, &marker).await, 0);
-    // The same text is found once it is accepted, so the line above did look where such text would be.
+    // The same text is found once it is accepted. So the check above looked in the right place.
     let id = stack.caller().post(accepted).send().await.assert_accepted();
     assert_eq!(stack.count_mentions(Table::Enquiries, &marker).await, 1, "{id}");
 }
 
-/// The functions' and the gateway's codes are held against the reference next to them.
+/// The functions' and the gateway's own tests compare their codes with the reference.
 #[test]
 fn every_code_of_the_error_reference_is_in_a_response_that_is_kept_for_review() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -1,4 +1,4 @@
-//! "Every response": headers and `meta`. `Call::send` asserts them for each response of these tests.
+//! "Every response": headers and `meta`. `Call::send` asserts them for every response in these tests.
 
 use end_to_end::{ENQUIRIES, Stack};
 

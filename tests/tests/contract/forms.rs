@@ -1,11 +1,11 @@
-//! What the forms of the registry require beyond the contract's own rules, and how a ticket's severity is recorded.
+//! What registered forms require in addition to the contract, and how a ticket's severity is recorded.
 
 use end_to_end::{Response, Stack};
 use serde_json::{Map, Value, json};
 
 use crate::assert_body;
 
-/// A ticket that is good but for these fields, which replace those of their name; `null` leaves one out.
+/// A valid ticket with these fields replaced. `null` leaves a field out.
 fn ticket_with(others: Value) -> String {
     let good = json!({
         "request_id": "req_8Hn2Lp0Wd4Xc",

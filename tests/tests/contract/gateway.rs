@@ -1,4 +1,4 @@
-//! What the gateway responds by itself.
+//! The gateway's own responses.
 
 use std::collections::BTreeMap;
 
@@ -31,8 +31,8 @@ async fn route_not_found_is_any_path_but_the_enquiries() {
     }
 }
 
-/// The gateway takes such a header for a signature. The local one reads none: for the one on AWS, see the gateway responses below
-/// and what the smoke test of a deploy reports.
+/// The gateway on AWS takes this header for a signature. The local one ignores it. For AWS, see the gateway responses
+/// below and the smoke test's output after a deployment.
 #[tokio::test]
 async fn route_not_found_is_a_wrong_path_with_an_authorization_header_too() {
     let stack = Stack::from_environment();
@@ -72,7 +72,7 @@ async fn a_query_does_not_change_the_route() {
     let _id = call.send().await.assert_accepted();
 }
 
-/// What the contract says of each gateway response: status, code and `retry-after`.
+/// The contract's gateway responses: type, status, code and `retry-after`.
 const GATEWAY_RESPONSES: [(&str, &str, &str, Option<&str>); 16] = [
     ("MISSING_AUTHENTICATION_TOKEN", "404", "route_not_found", None),
     ("RESOURCE_NOT_FOUND", "404", "route_not_found", None),
@@ -92,7 +92,7 @@ const GATEWAY_RESPONSES: [(&str, &str, &str, Option<&str>); 16] = [
     ("DEFAULT_5XX", "500", "internal_error", None),
 ];
 
-/// Most of them cannot be provoked without a broken function, a flood or a firewall, so this reads what is deployed.
+/// Most of these need a broken function, a flood or a firewall. So this test reads the deployed configuration.
 #[tokio::test]
 async fn every_gateway_response_wears_the_envelope() {
     let stack = Stack::from_environment();

@@ -1,13 +1,13 @@
-//! No input of any kind, and no header, gives a 5xx.
+//! No body or header causes a 5xx.
 //!
-//! Left out, since the local gateway itself responds to them and none reaches a function: bytes beyond ASCII in the request line,
-//! a head of over 16 KiB, and whatever else is no HTTP/1.1.
+//! Some inputs are left out, because the local gateway itself responds to them and they never reach a function:
+//! non-ASCII bytes in the request line, a request head over 16 KiB, and anything else that is not HTTP/1.1.
 
 use end_to_end::{ENQUIRIES, Response, Stack, unique_ipv4_address};
 
 use crate::{CONTACT_US, with_field, with_field_count};
 
-/// Expects anything but a 5xx.
+/// Expects any status but a 5xx.
 #[track_caller]
 fn check_no_failure(case: &str, response: &Response) {
     assert!(response.status < 500, "{case}: {response}");

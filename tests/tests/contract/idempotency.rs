@@ -9,14 +9,14 @@ async fn post_with_key(caller: &Caller<'_>, key: &str, body: impl Into<Vec<u8>>)
     caller.post(body).header("idempotency-key", key).send().await
 }
 
-/// Expects the response to the first request of a key.
+/// Expects a key's first response.
 #[track_caller]
 fn check_first(response: &Response) {
     let _id = response.assert_accepted();
     assert_eq!(response.header("idempotent-replayed"), None, "{response}");
 }
 
-/// Expects the first response again, with another request id, and marked as a replay.
+/// Expects the first response again, with a new request id, and marked as a replay.
 #[track_caller]
 fn check_replay(first: &Response, again: &Response) {
     assert_eq!(first.assert_accepted(), again.assert_accepted());
@@ -111,7 +111,8 @@ async fn a_key_is_any_1_to_255_visible_ascii_characters() {
         check_first(&first);
         check_replay(&first, &post_with_key(&stack.caller(), &key, CONTACT_US).await);
     }
-    // Of one character there are too few for a fresh one: an earlier run against the same stack may have used it.
+    // There are too few one-character keys for a new one each time. An earlier run on the same stack may have used this
+    // one.
     let _id = post_with_key(&stack.caller(), "k", CONTACT_US).await.assert_accepted();
 }
 

@@ -1,4 +1,4 @@
-//! The rate limit: 60 requests a window and client.
+//! The rate limit: 60 requests per client and window.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -9,7 +9,7 @@ use crate::{CONTACT_US, assert_body};
 
 const LIMIT: u64 = 60;
 
-/// Expects a 429 that says when to come back.
+/// Expects a 429 that says when to retry.
 #[track_caller]
 fn check_limited(response: &Response) {
     response.assert_refused("rate_limited", None);
@@ -113,8 +113,8 @@ async fn preflights_and_the_gateways_own_responses_do_not_count() {
     assert_eq!(counted.requests_left(), LIMIT - 1, "{counted}");
 }
 
-/// Sends a request from each address in turn, and expects that each leaves so many to its client. The addresses are drawn
-/// anew for each attempt, so that each client starts with its whole quota.
+/// Sends a request from each address in turn, and expects the given number of requests left for its client. Each
+/// attempt draws new addresses, so that each client starts with a full quota.
 async fn check_quotas<const COUNT: usize>(draw: impl Fn() -> [(IpAddr, u64); COUNT]) {
     let stack = Stack::from_environment();
     let (left, expected) = stack

@@ -1,4 +1,4 @@
-//! Messages that come more than once, or should never have come.
+//! Messages that arrive more than once, or that should never have been sent.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use serde_json::json;
 
 use crate::{MAILED_WITHIN, mailed, unannounced};
 
-/// What the queue handed out is out of sight for three minutes when it has to come again.
+/// A message to be retried is hidden for three minutes.
 const CONSUMED_WITHIN: Duration = Duration::from_mins(4);
 
 fn notification(id: &str) -> String {
     json!({ "enquiry_id": id }).to_string()
 }
 
-/// Waits until the queue holds no message about this enquiry, not even one that is being handled.
+/// Waits until the queue has no message about this enquiry, not even one in progress.
 async fn consumed(stack: &Stack, id: &str) {
     let look = async || {
         let left = stack.notifications().await.iter().filter(|body| body.contains(id)).count();
@@ -91,7 +91,7 @@ async fn a_message_about_no_enquiry_is_consumed_and_nothing_is_mailed_or_recorde
 async fn an_enquiry_that_is_deleted_while_it_is_mailed_does_not_come_back() {
     let stack = Stack::from_environment();
     let id = unannounced(&stack).await;
-    // SES takes its time, and not for ever.
+    // SES hangs, but not for ever.
     let proxy = Proxy::with_fault(&stack, Fault::at(AwsCall::Send, Failure::Hangs)).await;
     let event = event_of_delivery(&id);
     let deletion = async {

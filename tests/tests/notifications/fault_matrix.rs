@@ -1,4 +1,4 @@
-//! Every call on the way to the mail, and every way in which it can fail.
+//! Every call between a submission and its email, with every way in which it can fail.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,21 +14,21 @@ use tokio::sync::Semaphore;
 
 use crate::{MAILED_WITHIN, submission};
 
-/// How many cells are run at once: two cores carry them.
+/// How many cells to run at once. Two cores can handle this many.
 const AT_ONCE: usize = 4;
-/// How often a cell is tried. The deployed sweeper may find an enquiry first, and then there is no call to strike.
+/// How often to try a cell. The deployed sweeper may find an enquiry first, and then the fault has no call to hit.
 const TRIES: usize = 4;
-/// How long a function waits for a call that hangs. For the others, it is as patient as it needs to be.
+/// How long a function waits for a hanging call. For other failures it waits as long as it needs.
 const PATIENCE_WITH_HANGING: Duration = Duration::from_millis(1_500);
 
-/// One call that fails in one way.
+/// A call and the way in which it fails.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Cell {
     call: AwsCall,
     failure: Failure,
 }
 
-/// An enquiry that a cell's fault has struck.
+/// An enquiry that was hit by a cell's fault.
 struct Struck {
     cell: Cell,
     id: String,
@@ -70,7 +70,8 @@ async fn every_cell_of_the_fault_matrix_ends_with_the_enquiry_mailed_once() {
     assert!(Cell::all().all(|cell| ran.contains(&cell)));
 }
 
-/// Waits until all is mailed. The schedule alone sees to that; only the waiting until something is due is cut short.
+/// Waits until all enquiries are emailed. Only the deployed schedule sends them. The test just shortens the wait until
+/// they are due.
 async fn everything_is_mailed(stack: &Stack, form: &str, struck: &[Struck]) {
     let cell_of = |id: Option<&str>| struck.iter().find(|one| Some(&*one.id) == id).map(|one| one.cell.to_string());
     let look = async || {
@@ -87,7 +88,7 @@ async fn everything_is_mailed(stack: &Stack, form: &str, struck: &[Struck]) {
     stack.wait_for(MAILED_WITHIN, look).await;
 }
 
-/// As one does that was out of sight while another mailer was at work.
+/// Delivers each message again, as if it had been hidden while another mailer was working.
 async fn every_message_comes_once_more(stack: &Stack, struck: &[Struck]) {
     let mut mailer = Instance::start(&stack.function("send-notification").await, &Proxy::start(stack).await).await;
     for one in struck {
@@ -100,7 +101,8 @@ impl Cell {
         AwsCall::ALL.into_iter().flat_map(|call| Failure::ALL.map(|failure| Self { call, failure }))
     }
 
-    /// Where SES has taken the mail and our mark is not written, nobody can know that it was sent, and a second one is right.
+    /// If SES accepted the email but our mark was not written, nobody can know that it was sent. Then a second email is
+    /// correct.
     fn mails_at_most(self) -> usize {
         match (self.call, self.failure) {
             (AwsCall::Send, Failure::ResponseLost | Failure::ResponseLostOnce | Failure::Killed)
@@ -109,7 +111,7 @@ impl Cell {
         }
     }
 
-    /// Has the fault strike an enquiry.
+    /// Lets the fault hit an enquiry.
     async fn strike(self, stack: &Stack, form: &str) -> Struck {
         for _ in 0..TRIES {
             let struck = match self.call {
@@ -124,7 +126,7 @@ impl Cell {
         panic!("{self}: in {TRIES} tries the fault never struck");
     }
 
-    /// While it is posted. The caller tries again with the same key, as callers do, and it is recorded once.
+    /// Hits while the enquiry is posted. The caller retries with the same key, as callers do, and it is recorded once.
     async fn strike_posting(self, stack: &Stack, form: &str) -> Struck {
         let (text, key) = (unique_text(), unique_text());
         let body = submission(form, &text);
@@ -135,14 +137,14 @@ impl Cell {
         Struck { cell: self, id, proxy }
     }
 
-    /// While the mailer has its message.
+    /// Hits while the mailer has the message.
     async fn strike_mailing(self, stack: &Stack, form: &str) -> Struck {
         let id = stack.record_unannounced(&submission(form, &unique_text())).await;
         let (proxy, _) = self.drive(stack, "send-notification", &id, &event_of_delivery(&id)).await;
         Struck { cell: self, id, proxy }
     }
 
-    /// While the sweeper finds it due.
+    /// Hits while the sweeper finds the enquiry due.
     async fn strike_sweeping(self, stack: &Stack, form: &str) -> Struck {
         let id = stack.record_unannounced(&submission(form, &unique_text())).await;
         let record = stack.enquiry(&id).await;
@@ -160,7 +162,7 @@ impl Cell {
         }
         let proxy = Proxy::with_fault(stack, Fault::at(self.call, self.failure).mentioning(mentioning)).await;
         let outcome = Instance::start(&function, &proxy).await.invoke(event).await;
-        // An enquiry is announced when its caller has the response.
+        // The notification is queued after the caller has the response.
         let no_response = self.failure == Failure::Killed && self.call != AwsCall::Enqueue && proxy.strikes() > 0;
         assert_eq!(outcome == Outcome::Died, no_response, "{self}: {outcome:?}");
         (proxy, outcome)
@@ -168,8 +170,8 @@ impl Cell {
 }
 
 impl Struck {
-    /// Whether the deployed sweeper had had the enquiry mailed when the driven one looked: a look hits a shard, whether or not the
-    /// enquiry still stands in it.
+    /// Whether the deployed sweeper handled the enquiry before the driven one looked. The fault hits a query of the
+    /// shard, even if the enquiry is no longer in it.
     async fn came_too_late(&self, stack: &Stack) -> bool {
         self.cell.call == AwsCall::Sweep
             && !self.proxy.saw(&self.id)

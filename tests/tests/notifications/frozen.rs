@@ -1,4 +1,4 @@
-//! Connections that die while Lambda has frozen the environment.
+//! Connections that die while Lambda freezes the environment.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::{mailed, submission, unannounced};
 /// Longer than an idle connection is trusted.
 const FROZEN_FOR: Duration = Duration::from_secs(4);
 
-/// The requests left, by the `ratelimit` header. A response without it was not counted.
+/// The requests left, from the `ratelimit` header. A response without it was not counted.
 fn requests_left(outcome: &Outcome) -> Option<u64> {
     let Outcome::Responded(response) = outcome else { return None };
     assert_eq!(response["statusCode"], 201, "{response}");
@@ -24,7 +24,7 @@ fn requests_left(outcome: &Outcome) -> Option<u64> {
         .ok()
 }
 
-/// One environment of each function, behind a proxy of its own.
+/// One environment of each function, each behind its own proxy.
 struct Environments {
     proxies: Vec<Proxy>,
     instances: Vec<Instance>,
@@ -94,7 +94,8 @@ async fn connections_that_die_while_lambda_is_frozen_let_no_limiter_fail_open_an
     }
 }
 
-/// That the connections of these tests do die: right away they are still trusted, and a call that may be repeated is.
+/// Shows that these tests' connections do die. Without a wait the function still trusts them, uses a dead one, and
+/// retries.
 #[tokio::test]
 async fn a_connection_that_dies_in_between_costs_an_attempt_and_no_enquiry() {
     let stack = Stack::from_environment();

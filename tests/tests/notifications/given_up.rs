@@ -1,4 +1,4 @@
-//! Enquiries that are given up, for good or until somebody sees to them.
+//! Enquiries that are given up, either for good or until somebody fixes the cause.
 
 use end_to_end::{AwsCall, Failure, Fault, Item, Proxy, Stack, event_of_delivery};
 use jiff::{SignedDuration, Timestamp};
@@ -8,7 +8,7 @@ use crate::{MAILED_WITHIN, mailed, unannounced};
 
 const ARCHITECTURE: &str = include_str!("../../../ARCHITECTURE.md");
 
-/// An argument of the command by which an operator has an enquiry mailed again, as the document has it.
+/// An argument of the documented command that makes an enquiry due again.
 fn argument(name: &str) -> &'static str {
     let command = ARCHITECTURE.split_once("aws dynamodb update-item").map(|(_, command)| command);
     let value = command.and_then(|command| command.split_once(name)?.1.split('\'').nth(1));
@@ -24,7 +24,7 @@ fn assert_given_up(record: &Item, cause: &str) {
     }
 }
 
-/// For an enquiry that is still to be mailed.
+/// For an enquiry that is not emailed yet.
 pub(crate) async fn let_three_days_pass(stack: &Stack, id: &str) {
     let record = stack.enquiry(id).await;
     let created_at = record.text("created_at").and_then(|at| at.parse::<Timestamp>().ok());
@@ -37,7 +37,7 @@ pub(crate) async fn let_three_days_pass(stack: &Stack, id: &str) {
     stack.let_time_pass(&record, |_| false).await;
 }
 
-/// Waits until the sweeper has given an enquiry up that has been due for three days.
+/// Waits until the sweeper has given up an enquiry that has been due for three days.
 async fn given_up(stack: &Stack, id: &str) -> Item {
     let look = async || {
         let record = stack.enquiry(id).await;
@@ -73,12 +73,12 @@ async fn an_enquiry_that_was_given_up_is_mailed_once_when_an_operator_makes_it_d
     let failed = given_up(&stack, &id).await;
     assert!(!failed.has("expires_at"), "{failed:?}");
 
-    // Somebody may have had it expire by hand.
+    // Somebody may have set an expiry time by hand.
     let expiry = json!({ ":failed": { "S": "failed" }, ":soon": { "N": "4102444800" } });
     stack.update_enquiry(&id, "SET expires_at = :soon", "mail_state = :failed", &expiry).await;
 
     let mut values: Value = serde_json::from_str(argument("--expression-attribute-values")).expect("values are JSON");
-    // A moment ago is as good as now.
+    // The documented command uses the current time. A moment ago works too.
     values[":now"] = json!({ "S": failed.timeline().last().and_then(|entry| entry.text("at")) });
     let (update, condition) = (argument("--update-expression"), argument("--condition-expression"));
     stack.update_enquiry(&id, update, condition, &values).await;

@@ -1,11 +1,11 @@
-//! SES's events about the mails that it took.
+//! SES's events about emails that it accepted.
 
 use end_to_end::{AwsCall, Failure, Fault, Instance, Item, Proxy, Stack, event_of_delivery, unique_text};
 use serde_json::{Value, json};
 
 use crate::{MAILED_WITHIN, mailed, submission, unannounced};
 
-/// What SES puts on the bus (SES Developer Guide, "Examples of event data that Amazon SES publishes to EventBridge").
+/// SES's event on the bus (SES Developer Guide, "Examples of event data that Amazon SES publishes to EventBridge").
 fn detail(event_type: &str, record: &Item, ses_message_id: &str, configuration_set: &str) -> Value {
     json!({
         "eventType": event_type,
@@ -25,7 +25,7 @@ fn detail(event_type: &str, record: &Item, ses_message_id: &str, configuration_s
     })
 }
 
-/// What the rule's target is handed.
+/// The event as the rule's target gets it.
 fn event_of_mail(detail_type: &str, detail: &Value) -> Value {
     json!({
         "version": "0",
@@ -40,7 +40,7 @@ fn event_of_mail(detail_type: &str, detail: &Value) -> Value {
     })
 }
 
-/// SES says that it took the one mail about an enquiry.
+/// SES's event that it accepted the only email about an enquiry.
 pub(crate) async fn event_of_send(stack: &Stack, id: &str) -> Value {
     let mails = stack.mails_about(id).await;
     assert_eq!(mails.len(), 1, "{id}");
@@ -92,7 +92,7 @@ async fn the_delivery_of_a_mail_is_recorded_and_only_ever_moves_forward() {
         assert_eq!(record.text("mail_state"), Some("sent"));
     }
 
-    // Late, or twice: by hand, so that we know when it has been handled.
+    // Late or duplicate events. Send them directly, to know when they have been handled.
     let bounced = stack.enquiry(id).await;
     for late in ["Delivery", "Complaint", "Bounce"] {
         let event = event_of_mail(late, &detail(late));
@@ -106,7 +106,7 @@ async fn ses_may_say_that_it_took_a_mail_before_we_do_and_each_is_written_down_o
     let stack = Stack::from_environment();
     let id = unannounced(&stack).await;
     let recorder = stack.function("record-mail-event").await;
-    // Started before, for the mark hangs for ten seconds at most.
+    // Start it first, because the mark hangs for at most ten seconds.
     let mut recorder = Instance::start(&recorder, &Proxy::start(&stack).await).await;
     let proxy = Proxy::with_fault(&stack, Fault::at(AwsCall::Mark, Failure::Hangs)).await;
     let event = event_of_delivery(&id);
@@ -142,7 +142,7 @@ async fn a_mail_that_only_ses_says_it_took_is_not_sent_again() {
     let proxy = Proxy::start(&stack).await;
     let event = event_of_send(&stack, &id).await;
     stack.drive("record-mail-event", &proxy, &event).await.assert_responded();
-    // Nobody is at work any more, whatever the record says.
+    // No mailer is working any more, whatever the record says.
     stack.let_time_pass(&stack.enquiry(&id).await, |_| true).await;
     stack.drive("send-notification", &proxy, &event_of_delivery(&id)).await.assert_responded();
 

@@ -1,4 +1,4 @@
-//! SES is down for longer than anybody likes.
+//! A long outage of SES.
 
 use std::collections::HashMap;
 
@@ -8,9 +8,9 @@ use futures_util::{StreamExt, stream};
 use crate::{MAILED_WITHIN, submission};
 
 const ENQUIRIES: usize = 1_000;
-/// A caller's quota is 60 a minute.
+/// Below a caller's quota of 60 requests per minute.
 const OF_ONE_CALLER: usize = 50;
-/// How many requests are under way at once.
+/// How many requests to send at once.
 const AT_ONCE: usize = 8;
 
 #[tokio::test]
@@ -61,7 +61,7 @@ async fn each_is_tried_in_vain(stack: &Stack, form: &str) {
     stack.wait_for(MAILED_WITHIN, look).await;
 }
 
-/// The schedule alone sees to it; only the waiting until something is due is cut short.
+/// Only the deployed schedule sends the emails. The test just shortens the wait until they are due.
 async fn all_are_mailed(stack: &Stack, form: &str) {
     let look = async || {
         let waiting = stack.not_yet_mailed(form).await;

@@ -1,4 +1,4 @@
-//! Everything that the functions ask of AWS, so that `make check` can compare it with what their roles allow.
+//! All the functions' calls to AWS, so that `make check` can compare them with the functions' roles.
 
 use end_to_end::{
     AwsCall, Calls, Failure, Fault, Instance, Outcome, Proxy, Stack, assert_recorded, event_of_delivery, event_of_post,
@@ -10,7 +10,7 @@ use crate::given_up::let_three_days_pass;
 use crate::mail_events::event_of_send;
 use crate::{submission, unannounced};
 
-/// How often a sweep is tried: the deployed sweeper may find the enquiries first.
+/// How often to try a sweep: the deployed sweeper may find the enquiries first.
 const TRIES: usize = 4;
 
 #[tokio::test]
@@ -32,7 +32,7 @@ async fn what_the_functions_ask_of_aws_is_what_their_roles_are_compared_with() {
     assert_recorded(&asked);
 }
 
-/// Start-up, then each way in which a submission can go.
+/// Start-up, then each possible course of a submission.
 async fn post(stack: &Stack) -> Proxy {
     let proxy = Proxy::start(stack).await;
     let mut function = Instance::start(&stack.function("create-enquiry").await, &proxy).await;
@@ -51,7 +51,7 @@ async fn post(stack: &Stack) -> Proxy {
     proxy
 }
 
-/// Each way in which a mail can go. `mailed` is the one that goes well.
+/// Each possible course of an email. `mailed` is the enquiry whose email succeeds.
 async fn mail(stack: &Stack, mailed: &str) -> Vec<Proxy> {
     let mut proxies = Vec::new();
     for (failure, event) in [
@@ -63,7 +63,7 @@ async fn mail(stack: &Stack, mailed: &str) -> Vec<Proxy> {
         let id = if failure.is_none() { mailed.to_owned() } else { unannounced(stack).await };
         let proxy = Proxy::with_fault(stack, failure.map(|failure| Fault::at(AwsCall::Send, failure))).await;
         let mut function = Instance::start(&stack.function("send-notification").await, &proxy).await;
-        // The second time, it finds the record as the first time left it.
+        // The second time, it finds the record as the first run left it.
         for _ in 0..2 {
             function.invoke(&event_of_delivery(&id)).await.assert_responded();
             assert_eq!(stack.enquiry(&id).await.events().last().map(String::as_str), Some(event));
@@ -84,7 +84,7 @@ async fn dead_letter(stack: &Stack) -> Proxy {
     proxy
 }
 
-/// A sweep that finds one to be mailed and one to be given up.
+/// A sweep with one enquiry to email and one to give up.
 async fn sweep(stack: &Stack) -> Proxy {
     let proxy = Proxy::start(stack).await;
     let mut sweeper = Instance::start(&stack.function("requeue-notifications").await, &proxy).await;
@@ -103,7 +103,7 @@ async fn sweep(stack: &Stack) -> Proxy {
     panic!("in {TRIES} tries, the deployed sweeper was always faster");
 }
 
-/// SES says that it took the mail.
+/// SES's event that it accepted the email.
 async fn mail_event(stack: &Stack, mailed: &str) -> Proxy {
     let proxy = Proxy::start(stack).await;
     let event = event_of_send(stack, mailed).await;
