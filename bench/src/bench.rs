@@ -1,4 +1,4 @@
-//! What every measurement needs.
+//! What all measurements share.
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -7,17 +7,16 @@ use tempfile::TempDir;
 use crate::aws::Aws;
 use crate::certificates::Certificates;
 
-/// What every measurement needs.
 pub(crate) struct Bench {
     pub(crate) aws: Aws,
     pub(crate) certificates: Certificates,
     pub(crate) folder: TempDir,
-    /// An enquiry as it is recorded, for the functions that mail one.
+    /// A recorded enquiry, for the functions that email one.
     pub(crate) enquiry: Option<Value>,
 }
 
 impl Bench {
-    /// Starts the AWS that the functions call.
+    /// Starts the fake AWS.
     pub(crate) async fn start() -> Result<Self> {
         let folder = TempDir::new().context("there is no folder for temporary files")?;
         let certificates = Certificates::issue(folder.path())?;

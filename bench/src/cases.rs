@@ -1,4 +1,5 @@
-//! The contract's cases, which all that is compared has to pass: what is fast because it does less is no peer.
+//! The contract's test cases. All compared functions must pass them: a function that is fast because it does less is
+//! not comparable.
 
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ const MAX_BODY_BYTES: usize = 16 * 1024;
 const CASES: &str = include_str!("../contract-cases.json");
 const BODY: &str = r#"{"form":"contact-us","dept":"support","fields":{"name":"Jordan Ellis","email":"jordan@example.com","consent":"yes"}}"#;
 
-/// Requests of one client, one after the other.
+/// Consecutive requests of one client.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Case {
@@ -30,21 +31,21 @@ struct Case {
 struct Request {
     #[serde(default = "post")]
     method: String,
-    /// Instead of, or besides, the one that says that the body is JSON; `null` leaves one out.
+    /// Headers in addition to the JSON content type, or to replace it. `null` leaves a header out.
     #[serde(default)]
     headers: Map<String, Value>,
     body: Option<Body>,
     body_base64: Option<String>,
     json: Option<Box<RawValue>>,
-    /// A source address; by default one that no other case has.
+    /// The source address. By default, each case has its own.
     client: Option<String>,
-    /// How often it is sent. Before the last time, the limiter admits it.
+    /// How many times to send it. All but the last time, the limiter must admit it.
     #[serde(default = "once")]
     times: u32,
     expect: Expectation,
 }
 
-/// A body's text, or its parts, which may be repeated.
+/// A body's text, or its parts, which can be repeated.
 #[derive(Clone, Deserialize)]
 #[serde(untagged)]
 enum Body {
@@ -64,24 +65,24 @@ enum Part {
 struct Expectation {
     status: u16,
     code: Option<String>,
-    /// Code and param of each, in their order.
+    /// Each violation's code and param, in order.
     violations: Option<Vec<String>>,
-    /// `null` is one that must not be there.
+    /// The expected headers. `null` means that the header must be absent.
     #[serde(default)]
     headers: Map<String, Value>,
-    /// The request, counted from 0, whose response had the same enquiry's id.
+    /// The request, counted from 0, whose response had the same enquiry id.
     same_id_as: Option<usize>,
-    /// The JSON text that is recorded as the enquiry's fields.
+    /// The JSON text of the recorded fields.
     stored_fields: Option<String>,
 }
 
-/// Runs all cases against `subject`, and gives the number of their requests.
+/// Runs all cases against `subject`, and returns the number of requests.
 pub(crate) async fn pass(bench: &Bench, subject: &Subject) -> Result<usize> {
     let cases: Vec<Case> = serde_json::from_str(CASES)?;
     bench.aws.delay(Duration::ZERO);
     bench.aws.hold(None);
     let (mut environment, _) = Environment::start(subject.command(&bench.aws, &bench.certificates), None).await?;
-    // One for all, or a quota of 60 could begin anew half-way.
+    // One time for all requests, or a new window could start in the middle.
     let now = since_epoch();
     let mut passed = 0;
     for (number, case) in cases.iter().enumerate() {
@@ -107,7 +108,7 @@ async fn run(bench: &Bench, environment: &mut Environment, case: &Case, number: 
     Ok(ids.len())
 }
 
-/// Says which enquiry the response is about.
+/// Checks a response, and returns the id of its enquiry.
 fn check(bench: &Bench, expected: &Expectation, response: &Value, ids: &[Option<String>]) -> Result<Option<String>> {
     let body: Value = serde_json::from_str(response["body"].as_str().unwrap_or_default()).unwrap_or_default();
     ensure!(response["body"].as_str().is_none_or(|body| body.len() <= MAX_BODY_BYTES), "over {MAX_BODY_BYTES} bytes");
@@ -137,7 +138,7 @@ fn check(bench: &Bench, expected: &Expectation, response: &Value, ids: &[Option<
     Ok(id)
 }
 
-/// A header of the response, which has one value for each name, or a list of them.
+/// A header of the response, which may be a single value or a list.
 fn header<'response>(response: &'response Value, name: &str) -> Option<&'response str> {
     let kinds = ["headers", "multiValueHeaders"].into_iter().filter_map(|kind| response[kind].as_object());
     let (_, value) = kinds.flatten().find(|(sent, _)| sent.eq_ignore_ascii_case(name))?;
@@ -161,7 +162,7 @@ fn event(request: &Request, number: usize, now: Duration) -> Result<Value> {
     Ok(event)
 }
 
-/// What is sent, if anything is: a preflight has no body.
+/// The body to send, if any. A preflight has none.
 fn body_of(request: &Request) -> Option<String> {
     let given = request.body.as_ref().map(Body::text);
     let json = request.json.as_ref().map(|json| json.get().to_owned());

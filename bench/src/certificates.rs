@@ -1,5 +1,5 @@
-//! A certificate authority that lives as long as the run: a root, an intermediate and a leaf for `localhost`, all with RSA keys of
-//! 2,048 bits, as AWS's endpoints have them. What a client computes to believe them is a part of a start.
+//! A certificate authority for this run: a root, an intermediate and a leaf for `localhost`. All have RSA keys of 2,048
+//! bits, like AWS's endpoints, because verifying them is part of a start.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,18 +15,19 @@ use rustls::ServerConfig;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-/// What a server shows, and what a client needs to believe it.
+/// What a server presents, and what a client needs to verify it.
 pub(crate) struct Certificates {
-    /// For the endpoints: HTTP/1.1 over TLS.
+    /// The endpoints' TLS configuration, for HTTP/1.1.
     pub(crate) server: Arc<ServerConfig>,
-    /// A PEM file of Mozilla's roots, which a function finds in Amazon Linux, or in boto3, and ours. Reading it is part of a start.
+    /// A PEM file of Mozilla's roots and ours. Functions find Mozilla's roots in Amazon Linux or in boto3, and reading
+    /// them is part of a start.
     pub(crate) roots: PathBuf,
-    /// A PEM file of our root alone, for Node, which has the others compiled in.
+    /// A PEM file of our root only. Node has the others compiled in.
     pub(crate) own_root: PathBuf,
 }
 
 impl Certificates {
-    /// Makes the chain, and writes the roots into `folder`.
+    /// Issues the chain, and writes the roots into `folder`.
     pub(crate) fn issue(folder: &Path) -> Result<Self> {
         let root = CertifiedIssuer::self_signed(authority("Bench Root"), rsa_key()?)?;
         let intermediate = CertifiedIssuer::signed_by(authority("Bench Intermediate"), rsa_key()?, &root)?;
@@ -35,7 +36,7 @@ impl Certificates {
 
         let chain = vec![leaf.der().clone(), intermediate.der().clone()];
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(leaf_key.serialize_der()));
-        // What AWS's endpoints agree on, whatever a client would rather have.
+        // The cipher suite that AWS's endpoints choose, whatever the client prefers.
         let suites = vec![ring::cipher_suite::TLS13_AES_128_GCM_SHA256];
         let provider = CryptoProvider { cipher_suites: suites, ..ring::default_provider() };
         let mut server = ServerConfig::builder_with_provider(Arc::new(provider))

@@ -1,4 +1,4 @@
-//! README's chart: how many times as much as ours each peer takes, on a scale of powers of ten.
+//! README's chart: each peer's figures as multiples of ours, on a logarithmic scale.
 
 use std::fmt::Write as _;
 
@@ -6,18 +6,18 @@ use crate::figures::{Figure, Figures, SHOWN, rounded};
 use crate::subject::{CREATE_ENQUIRY, PEERS};
 
 const WIDTH: f64 = 860.0;
-/// Where bars begin, and how long one that stands for ten times as much is.
+/// Where bars start, and the length for a factor of ten, in pixels.
 const LEFT: f64 = 270.0;
 const DECADE: f64 = 190.0;
 const BAR: f64 = 16.0;
 const GROUP: f64 = 4.0 * BAR + 18.0;
 const TOP: f64 = 58.0;
-/// Ours, then the peers in their order; legible on white and on black.
+/// Our colour, then the peers' colours in order. All are legible on white and on black.
 const COLOURS: [&str; 4] = ["#d9480f", "#4c78a8", "#72a172", "#b8a13d"];
 
 /// The chart as SVG.
 pub(crate) fn draw(figures: &Figures) -> String {
-    // A zip without a runtime in it is compared in the table, where there is room to say so.
+    // Zips that contain no runtime are compared only in the table, which has room to say so.
     let charted = SHOWN.into_iter().filter(|figure| *figure != Figure::Zip);
     let height = TOP + GROUP * charted.clone().count() as f64;
     let mut svg = format!(
@@ -51,7 +51,7 @@ pub(crate) fn draw(figures: &Figures) -> String {
     svg + "</svg>\n"
 }
 
-/// One figure: a bar for each subject, with what it stands for beside it.
+/// One figure: a labelled bar for each subject.
 fn group(svg: &mut String, figures: &Figures, figure: Figure, top: f64) {
     let (title, unit) = figure.title();
     let ours = figures.median(figure, CREATE_ENQUIRY.name).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! `make bench-check`: what a machine hardly changes is held against committed ceilings.
+//! `make bench-check`: compares the figures that hardly depend on the machine with committed ceilings.
 
 use std::collections::BTreeMap;
 use std::env::consts::ARCH;
@@ -13,12 +13,11 @@ use crate::measure::{Life, live};
 use crate::subject::{CREATE_ENQUIRY, CREATE_ENQUIRY_WITH_KEY, OTHER_FUNCTIONS, Subject};
 
 const CEILINGS: &str = include_str!("../ceilings.toml");
-/// How far a figure may pass its ceiling, in percent: what another libc or processor may add.
+/// By how much a figure may exceed its ceiling, in percent. Another libc or processor may add this much.
 const TOLERANCE: u64 = 3;
-/// In how many lives memory is measured.
+/// In how many lives to measure memory.
 const LIVES: usize = 5;
 
-/// The most that a function may take.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Ceilings {
@@ -34,7 +33,7 @@ struct Ceilings {
 /// Measures each released function and prints the figures.
 ///
 /// # Errors
-/// When one passes its ceiling, or when a function does not do what it should.
+/// When a figure exceeds its ceiling, or when a function does not work as expected.
 pub(crate) async fn check(bench: &Bench) -> Result<()> {
     let ceilings: BTreeMap<String, Ceilings> = toml::from_str(CEILINGS).context("bench/ceilings.toml")?;
     ensure!(ARCH == "x86_64", "the ceilings are those of x86-64, and this is {ARCH}");
@@ -55,7 +54,7 @@ pub(crate) async fn check(bench: &Bench) -> Result<()> {
 async fn figures(bench: &Bench, subject: &Subject, at_most: &Ceilings) -> Result<[(&'static str, u64, u64); 7]> {
     let counted = instructions::count(bench, subject).await?;
     let lived = live(bench, subject, Life { warm: 20, ..Life::default() }).await?;
-    // Memory differs by a few percent from life to life: the least is what the function needs.
+    // Memory varies by a few percent between lives. The lowest figure is what the function needs.
     let mut least_rss_kib = lived.peak_rss_kib;
     for _ in 1..LIVES {
         least_rss_kib =

@@ -1,4 +1,5 @@
-//! The whole comparison: ours, the peers and the floors in the same rounds, so that they share whatever else the machine does.
+//! The whole comparison. Our function, the peers and the floors run in the same rounds, so that other load on the
+//! machine affects them all.
 
 use std::time::Duration;
 
@@ -11,17 +12,17 @@ use crate::instructions;
 use crate::measure::{Life, Lived, live};
 use crate::subject::{CREATE_ENQUIRY, FLOORS, PEERS, Subject};
 
-/// How many lives of each kind are measured.
+/// How many lives of each kind to measure.
 const ROUNDS: usize = 10;
-/// In how many of them an environment lives long.
+/// In how many of these rounds to measure long lives too.
 const LONG_ROUNDS: usize = 3;
 const WARM: usize = 200;
-/// Node still compiles at 200.
+/// After 200, Node is still compiling.
 const WARM_LONG: usize = 2_000;
-/// How long AWS takes where it is shown what a caller waits for.
+/// The delay of AWS's responses, to show how long a caller waits.
 const DELAY: Duration = Duration::from_millis(5);
 
-/// Measures everything, once all that is compared has passed the contract's cases.
+/// Runs all measurements, after all compared functions have passed the contract's cases.
 pub(crate) async fn compare(bench: &Bench) -> Result<Figures> {
     for subject in [CREATE_ENQUIRY].iter().chain(&PEERS) {
         let passed = cases::pass(bench, subject).await?;
@@ -31,7 +32,7 @@ pub(crate) async fn compare(bench: &Bench) -> Result<Figures> {
     let all: Vec<_> = [CREATE_ENQUIRY].into_iter().chain(PEERS).chain(FLOORS).collect();
     for round in 0..=ROUNDS {
         eprintln!("round {round} of {ROUNDS}");
-        // The first is for the driver to warm up.
+        // The first round only warms up the driver.
         let mut discarded = Figures::default();
         let figures = if round == 0 { &mut discarded } else { &mut figures };
         for subject in &all {
@@ -56,10 +57,9 @@ pub(crate) async fn compare(bench: &Bench) -> Result<Figures> {
     Ok(figures)
 }
 
-/// One life of each kind.
 async fn lives(bench: &Bench, subject: &Subject, long: bool, figures: &mut Figures) -> Result<()> {
     let name = subject.name;
-    // The first life after another subject's finds caches full of that.
+    // The caches are still full of the previous subject's data, so discard the first life.
     live(bench, subject, Life::default()).await?;
     let lived = live(bench, subject, Life { warm: WARM, ..Life::default() }).await?;
     figures.add(Figure::Init, name, milliseconds(lived.init));

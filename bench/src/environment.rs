@@ -1,4 +1,4 @@
-//! One execution environment of Lambda: the Runtime API on loopback, and the function as a child process.
+//! A Lambda execution environment: the Runtime API on loopback, and the function as a child process.
 //!
 //! Source: Lambda Developer Guide, "Using the Lambda runtime API for custom runtimes".
 
@@ -17,15 +17,15 @@ use tokio::sync::{Mutex, mpsc};
 use crate::server::{Handler, Request, Response, Server, response};
 use crate::throttle::Throttle;
 
-/// How long a function may take to ask for an event, or to respond: far more than any does, under valgrind and throttled too.
+/// How long a function may take to request an event or to respond. This is far more than any takes, even throttled or
+/// under valgrind.
 const PATIENCE: Duration = Duration::from_mins(2);
-/// What an invocation is given: enough for the mailer, which begins nothing that could outlast it.
+/// The time given to an invocation. It is enough for the mailer, which starts nothing that could outlast it.
 const TIMEOUT: Duration = Duration::from_mins(1);
-/// How often it is looked whether a function rests, and how long is waited in between: some threads never do.
+/// How often to check whether a function is idle, and how long to wait in between. Some threads are never idle.
 const LOOKS: usize = 25;
 const LOOKS_AGAIN_AFTER: Duration = Duration::from_millis(2);
 
-/// A function that runs.
 pub(crate) struct Environment {
     child: Child,
     pid: Pid,
@@ -35,14 +35,14 @@ pub(crate) struct Environment {
     _api: Server,
 }
 
-/// How an invocation went, and its response.
+/// The times of an invocation, and its response.
 #[derive(Debug)]
 pub(crate) struct Invocation {
-    /// When the event was handed out.
+    /// When the event was sent.
     pub(crate) began: Instant,
     /// When the response arrived.
     pub(crate) responded: Instant,
-    /// When the function asked for the next event.
+    /// When the function requested the next event.
     pub(crate) asked: Instant,
     pub(crate) response: Value,
 }
@@ -60,9 +60,8 @@ struct RuntimeApi {
 }
 
 impl Environment {
-    /// Starts a function and waits until it asks for its first event. From then on it is throttled as one with so much memory,
-    /// if that is said: Lambda gives a whole core during init.
-    /// Says how long it took from `exec` to `/next`.
+    /// Starts a function, and waits until it requests its first event. Returns the time from `exec` to `/next`. If
+    /// `memory_mb` is given, the function is throttled from then on: Lambda gives a whole core during init.
     pub(crate) async fn start(mut command: Command, memory_mb: Option<u32>) -> Result<(Self, Duration)> {
         let (events, queued) = mpsc::unbounded_channel();
         let (moment, moments) = mpsc::unbounded_channel();
@@ -79,7 +78,7 @@ impl Environment {
         Ok((environment, asked - started))
     }
 
-    /// Hands out an event, and waits for the response and for the wish for the next event.
+    /// Sends an event, and waits for the response and the request for the next event.
     pub(crate) async fn invoke(&mut self, event: Value) -> Result<Invocation> {
         let began = Instant::now();
         self.events.send(event).context("the Runtime API has gone")?;
@@ -92,14 +91,14 @@ impl Environment {
         Ok(Invocation { began, responded, asked, response })
     }
 
-    /// The most memory that the process has had in use, in KiB.
+    /// The peak memory of the process, in KiB.
     pub(crate) fn peak_rss_kib(&self) -> Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid))?;
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
         Ok(peak.trim().trim_end_matches(" kB").parse()?)
     }
 
-    /// Ends the function as Lambda does, and waits until it has gone.
+    /// Ends the function as Lambda does, and waits until it has exited.
     pub(crate) async fn end(mut self) -> Result<()> {
         self.throttle = None;
         kill(self.pid, Signal::SIGTERM)?;
@@ -107,8 +106,8 @@ impl Environment {
         Ok(())
     }
 
-    /// The time that all its threads have run, once they rest: the kernel adds to it when a thread leaves its core, and else only
-    /// now and then.
+    /// The CPU time of all threads, once they are idle. The kernel updates it when a thread leaves its core, and
+    /// otherwise only now and then.
     pub(crate) async fn cpu(&self) -> Result<Duration> {
         let clock = ClockId::pid_cpu_clock_id(self.pid)?;
         let mut before = None;

@@ -1,4 +1,4 @@
-//! The events that are handed out: the repository's samples, each from a client of its own and of now.
+//! The events to send: the repository's samples, each with its own client and the current time.
 
 use std::fs;
 use std::path::Path;
@@ -10,22 +10,21 @@ use serde_json::{Value, json};
 
 use crate::environment::since_epoch;
 
-/// Where the samples lie.
 const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../events");
 
-/// Makes events of one sample.
+/// Makes events from one sample.
 pub(crate) struct Events {
     sample: Value,
     made: u32,
 }
 
 impl Events {
-    /// Events like the sample of this name.
+    /// Events from the sample of this name.
     pub(crate) fn like(name: &str) -> Result<Self> {
         Ok(Self { sample: sample(name)?, made: 0 })
     }
 
-    /// The next event. If it is a gateway's: from another client than all before, and with another key if it has one.
+    /// The next event. A gateway event gets a new client, and a new key if it has one.
     pub(crate) fn make(&mut self) -> Value {
         self.made += 1;
         let mut event = self.sample.clone();
@@ -43,7 +42,7 @@ impl Events {
         event
     }
 
-    /// The next event with this body, encoded as the deployed gateway encodes every body.
+    /// The next event with this body, encoded as by the deployed gateway.
     pub(crate) fn make_with(&mut self, body: &str) -> Value {
         let mut event = self.make();
         event["body"] = json!(STANDARD.encode(body));
@@ -52,7 +51,6 @@ impl Events {
     }
 }
 
-/// The sample of this name.
 pub(crate) fn sample(name: &str) -> Result<Value> {
     let file = Path::new(SAMPLES).join(name).with_extension("json");
     let text = fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))?;

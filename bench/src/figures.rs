@@ -1,10 +1,10 @@
-//! What came of it: each figure of each subject, with its distribution.
+//! The results: each subject's figures, with their distributions.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-/// What is measured of a subject.
+/// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Figure {
@@ -54,22 +54,22 @@ pub(crate) const SHOWN: [Figure; 8] = [
     Figure::Zip,
 ];
 
-/// All figures of all subjects, by the subjects' names.
+/// All figures of all subjects, by the subject's name.
 #[derive(Default)]
 pub(crate) struct Figures(BTreeMap<(Figure, &'static str), Vec<f64>>);
 
-/// How often a figure was measured, and what came of it.
+/// A figure's number of samples, and their distribution.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Distribution {
     pub(crate) median: f64,
     pub(crate) p99: f64,
-    /// Half the distance of the quartiles, as a share of the median.
+    /// Half of the interquartile range, as a fraction of the median.
     pub(crate) spread: f64,
     pub(crate) samples: usize,
 }
 
 impl Figure {
-    /// What it is, and its unit.
+    /// The figure's title and unit.
     pub(crate) fn title(self) -> (&'static str, &'static str) {
         match self {
             Self::Init => ("init", "ms"),
@@ -107,7 +107,7 @@ impl Figures {
         self.0.entry((figure, subject)).or_default().push(value);
     }
 
-    /// Each figure, with the subjects of which it was measured.
+    /// Each figure, with the subjects that have it.
     pub(crate) fn all(&self) -> BTreeMap<Figure, Vec<(&'static str, Distribution)>> {
         let mut all = BTreeMap::<_, Vec<_>>::new();
         for ((figure, subject), values) in &self.0 {
@@ -132,14 +132,14 @@ impl Distribution {
     }
 }
 
-/// The smallest value that so large a share of all does not exceed.
+/// The smallest value that is not exceeded by this share of all values.
 #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "an index")]
 fn quantile(sorted: &[f64], share: f64) -> f64 {
     let index = (sorted.len() as f64 * share).ceil() as usize;
     sorted.get(index.saturating_sub(1)).copied().unwrap_or_default()
 }
 
-/// The value to two or three significant digits.
+/// The value with two or three significant digits.
 pub(crate) fn rounded(value: f64) -> String {
     match value {
         10.0.. => format!("{value:.0}"),

@@ -1,30 +1,28 @@
-//! What a stranger can have a function do with 64 KiB: requests that are refused, each against an ordinary one of the same size.
+//! How much work a stranger can cause with 64 KiB. Compares rejected requests with ordinary ones of the same size.
 
 use anyhow::{Result, ensure};
 
 use crate::bench::Bench;
 use crate::instructions::{of_refused, until_first};
 
-/// The largest body that is read, in bytes.
+/// The largest body that the function reads, in bytes.
 const BODY_BYTES: usize = 64 * 1024;
-/// The longest name of a field that is looked at.
+/// The longest field name that the function checks, in bytes.
 const NAME_BYTES: usize = 128;
-/// How many times the instructions of its ordinary counterpart a hostile request may take.
+/// How many times the instructions of an ordinary request a hostile one may take.
 const TIMES: u64 = 4;
 
-/// What stands for a quotation mark where it opens, as it is written in a JSON text.
+/// Opening quotation marks in all notations, escaped for JSON.
 const OPENING_MARKS: [&str; 9] = [r#"\""#, "'", "`", "&quot;", "&#34;", "%22", r"\\u0022", "“", "‘"];
 
-/// What people write.
 const SENTENCE: &str = "I was told on the phone that my plan would start in July. ";
 
-/// A body and what it is.
 struct Case {
     title: String,
     body: String,
 }
 
-/// Holds each hostile body against the ordinary one, prints how they compare, and gives those that take too much.
+/// Compares each hostile body with the ordinary one, prints the result, and returns the bodies that take too much.
 pub(crate) async fn check(bench: &Bench) -> Result<Vec<String>> {
     let mut over = Vec::new();
     let first = until_first(bench).await?;
@@ -102,26 +100,26 @@ fn hostile_fields() -> Vec<Case> {
     ]
 }
 
-/// A submission of a form that has no fields but its own, whose members are made to fit.
+/// A submission of a form that only has its own fields. `members` makes the fields to fill the body.
 fn of_fields(title: &str, members: impl FnOnce(usize) -> String) -> Case {
     let frame = r#"{"form":"smoke-test","fields":{}}"#.len();
     let body = format!(r#"{{"form":"smoke-test","fields":{{{}}}}}"#, members(BODY_BYTES - frame));
     Case { title: title.to_owned(), body }
 }
 
-/// The same with the members beside the fields.
+/// The same, with the members next to `fields`.
 fn of_keys(title: &str, members: impl FnOnce(usize) -> String) -> Case {
     let frame = r#"{"form":"smoke-test","fields":{},}"#.len();
     let body = format!(r#"{{"form":"smoke-test","fields":{{}},{}}}"#, members(BODY_BYTES - frame));
     Case { title: title.to_owned(), body }
 }
 
-/// One member whose name takes up the room that is left.
+/// One member with this name.
 fn member(name: &str) -> String {
     format!(r#""{name}":null"#)
 }
 
-/// So many members whose names are as long as they may be, each with its number in front.
+/// This many members with names of the maximum length. Each name starts with its number.
 fn names(count: usize, text: &str) -> String {
     let escape_bytes = text.len();
     let characters: usize = serde_json::from_str::<String>(&format!("\"{text}\"")).map_or(0, |text| text.len());
@@ -131,7 +129,7 @@ fn names(count: usize, text: &str) -> String {
     (0..count).map(name).collect::<Vec<_>>().join(",")
 }
 
-/// As many members with short names as there is room for.
+/// As many members with short names as fit.
 fn tiny(room: usize, value: &str) -> String {
     let mut members = String::with_capacity(room);
     for index in 0_u32.. {
@@ -145,12 +143,12 @@ fn tiny(room: usize, value: &str) -> String {
     members
 }
 
-/// As many of the same item as there is room for.
+/// As many copies of the item as fit.
 fn list(item: &str, room: usize) -> String {
     vec![item; room / (item.len() + 1)].join(",")
 }
 
-/// A text again and again, in the room that there is beside the frame of a member.
+/// Repeats the text to fill the room inside a member.
 fn filled(text: &str, room: usize) -> String {
     text.repeat(room.saturating_sub(r#""":null"#.len() + 10) / text.len())
 }

@@ -1,4 +1,4 @@
-//! Instructions, as callgrind counts them: the one figure of speed that a busy machine does not change.
+//! Counts instructions with callgrind. It is the only measure of speed that other load on the machine does not change.
 
 use std::fs;
 
@@ -11,14 +11,14 @@ use crate::events::Events;
 use crate::measure::Checks;
 use crate::subject::{CREATE_ENQUIRY, Subject};
 
-/// How many warm invocations are counted.
+/// How many warm invocations to count.
 const WARM: u64 = 50;
-/// In how many lives they are counted.
+/// In how many lives to count them.
 const LIVES: usize = 3;
-/// How many refused invocations are counted.
+/// How many rejected invocations to count.
 const REFUSED: usize = 5;
 
-/// How many instructions a function takes, its process's start included.
+/// A function's instructions, including the start of its process.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Instructions {
     pub(crate) init: u64,
@@ -27,7 +27,7 @@ pub(crate) struct Instructions {
     pub(crate) warm: u64,
 }
 
-/// Counts them, as differences between lives that end after no event, after one, and after some more.
+/// Counts instructions as differences between lives that end after no event, one event, and several events.
 pub(crate) async fn count(bench: &Bench, subject: &Subject) -> Result<Instructions> {
     let init = least_until(bench, subject, 0).await?;
     let first = least_until(bench, subject, 1).await?;
@@ -35,18 +35,19 @@ pub(crate) async fn count(bench: &Bench, subject: &Subject) -> Result<Instructio
     Ok(Instructions { init, first: first.saturating_sub(init), warm: warm.saturating_sub(first) / WARM })
 }
 
-/// What a life of the endpoint takes that ends after the first enquiry.
+/// The instructions of a life of the endpoint that ends after the first enquiry.
 pub(crate) async fn until_first(bench: &Bench) -> Result<u64> {
     least_until(bench, &CREATE_ENQUIRY, 1).await
 }
 
-/// What a request with this body takes, which the endpoint counts and refuses: the mean of a few, after that first enquiry.
+/// The instructions of a request with this body, which the endpoint counts and rejects: the mean of several, after the
+/// first enquiry.
 pub(crate) async fn of_refused(bench: &Bench, until_first: u64, body: &str) -> Result<u64> {
     let refused = until(bench, &CREATE_ENQUIRY, 1, Some(body)).await?;
     Ok(refused.saturating_sub(until_first) / REFUSED as u64)
 }
 
-/// The least of a few lives: now and then one opens a connection more, and none takes less than it must.
+/// The lowest count of several lives. A life sometimes opens one connection more, but none takes less than necessary.
 async fn least_until(bench: &Bench, subject: &Subject, invocations: u64) -> Result<u64> {
     let mut least = u64::MAX;
     for _ in 0..LIVES {
@@ -55,8 +56,8 @@ async fn least_until(bench: &Bench, subject: &Subject, invocations: u64) -> Resu
     Ok(least)
 }
 
-/// What a life takes from its beginning until the function asks for yet another event, with a few more at its end whose body is
-/// refused, if there is one.
+/// The instructions from the start of a life until the function requests another event. If there is a body to reject, a
+/// few requests with it come last.
 async fn until(bench: &Bench, subject: &Subject, invocations: u64, refused: Option<&str>) -> Result<u64> {
     let log = bench.folder.path().join("callgrind.log");
     let of_subject = subject.command(&bench.aws, &bench.certificates);
@@ -65,7 +66,7 @@ async fn until(bench: &Bench, subject: &Subject, invocations: u64, refused: Opti
     command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(format!("--log-file={}", log.display()));
     command.arg(of_subject.get_program()).args(of_subject.get_args()).env_clear();
     command.envs(of_subject.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    // Under valgrind nothing is as fast as the budgets say.
+    // Under valgrind everything takes longer than the budgets allow.
     command.envs(SLOW.map(|name| (name, "5000")));
     let (mut environment, _) = Environment::start(command, None).await?;
     let mut events = Events::like(subject.work.event)?;

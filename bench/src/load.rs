@@ -1,8 +1,8 @@
 //! Load: an open loop against a growing number of environments, and a flood from one client.
 //!
-//! The arrivals do not wait for the responses, so that a queue shows in the latency (it counts from the arrival), and a slow
-//! response does not thin out what comes next. AWS is the bench's own, for no emulator is as fast as what is measured; the
-//! driver, AWS and all environments share this machine, which ends the growth before Lambda would.
+//! Requests arrive without waiting for responses. So queueing shows in the latency, which counts from the arrival, and
+//! slow responses do not reduce the load. AWS is the bench's own fake, because emulators are slower than the functions.
+//! The driver, AWS and all environments share this machine, so throughput stops growing earlier than on Lambda.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -21,29 +21,26 @@ use crate::figures::Distribution;
 use crate::measure::{Life, accepted_id, live};
 use crate::subject::CREATE_ENQUIRY;
 
-/// How many environments there are.
 const ENVIRONMENTS: [u32; 4] = [1, 2, 4, 8];
-/// How long AWS takes for a call.
+/// The delay of each call to AWS.
 const DELAY: Duration = Duration::from_millis(5);
-/// How long requests come in.
+/// How long requests arrive.
 const LASTS: Duration = Duration::from_secs(5);
-/// What is offered, of what so many environments can do.
+/// The load, as a share of the environments' capacity.
 const SHARES: [f64; 2] = [0.7, 1.3];
-/// How many requests the one client makes.
+/// How many requests the flooding client makes.
 const FLOOD: usize = 2_000;
 
-/// The result of one load.
 pub(crate) struct Load {
     pub(crate) environments: u32,
-    /// Requests a second that came in.
+    /// Requests that arrived, per second.
     pub(crate) offered: f64,
-    /// Responses a second, from the first arrival to the last response.
+    /// Responses per second, from the first arrival to the last response.
     pub(crate) responded: f64,
     /// From the arrival to the response, in milliseconds.
     pub(crate) latency: Distribution,
 }
 
-/// The result of a flood.
 pub(crate) struct Flood {
     pub(crate) environments: u32,
     pub(crate) accepted: usize,
@@ -52,14 +49,14 @@ pub(crate) struct Flood {
     pub(crate) responded: f64,
 }
 
-/// A response, with when its request came in and when it arrived.
+/// A response, with the times of its request's arrival and its own.
 struct Responded {
     came: Instant,
     at: Instant,
     response: Value,
 }
 
-/// Each number of environments at each share of what they can do.
+/// Measures each number of environments at each share of their capacity.
 pub(crate) async fn load(bench: &Bench) -> Result<Vec<Load>> {
     let busy = busy(bench).await?;
     bench.aws.delay(DELAY);
@@ -73,7 +70,7 @@ pub(crate) async fn load(bench: &Bench) -> Result<Vec<Load>> {
     Ok(loads)
 }
 
-/// One client's requests, all in one window, as fast as the responses come.
+/// One client's requests in one window, as fast as responses arrive.
 pub(crate) async fn flood(bench: &Bench) -> Result<Vec<Flood>> {
     bench.aws.delay(DELAY);
     let mut floods = Vec::new();
@@ -96,7 +93,7 @@ pub(crate) async fn flood(bench: &Bench) -> Result<Vec<Flood>> {
     Ok(floods)
 }
 
-/// How long one environment is busy with a request, in seconds.
+/// How long one environment needs for a request, in seconds.
 async fn busy(bench: &Bench) -> Result<f64> {
     let lived = live(bench, &CREATE_ENQUIRY, Life { warm: 50, delay: DELAY, ..Life::default() }).await?;
     let busy: Vec<_> = lived.warm.iter().map(|warm| warm.busy.as_secs_f64()).collect();
@@ -128,7 +125,7 @@ async fn under(bench: &Bench, environments: u32, offered: f64) -> Result<Load> {
 type Arrivals = mpsc::UnboundedSender<Instant>;
 type Pool = JoinSet<Result<Vec<Responded>>>;
 
-/// Starts environments, each of which takes an arrival when it has nothing to do, until there are no more.
+/// Starts environments. Each takes an arrival whenever it is idle, until there are no more.
 async fn start(
     bench: &Bench,
     environments: u32,
@@ -155,7 +152,7 @@ async fn start(
             Ok(responses)
         });
     }
-    // What the starts asked of AWS is not counted.
+    // Do not count the calls made at start-up.
     bench.aws.seen();
     Ok((arrivals, pool))
 }
@@ -173,7 +170,7 @@ fn rate(responses: &[Responded], began: Instant) -> f64 {
     responses.len() as f64 / (last - began).as_secs_f64()
 }
 
-/// The time to the next arrival, when so many come a second independently of each other.
+/// The time to the next arrival, at a mean rate per second with independent arrivals.
 fn gap(rate: f64) -> Result<Duration> {
     let random = getrandom::u32()?;
     let share = (f64::from(random) + 1.0) / (f64::from(u32::MAX) + 1.0);

@@ -1,6 +1,7 @@
-//! Drives the released functions as Lambda would, and the same endpoint as others would write it, and measures them.
+//! Runs the released functions and the peers as Lambda would, and measures them. The peers are the same endpoint,
+//! written as other people would write it.
 //!
-//! `bench/README.md` says what is real here and what is not.
+//! `bench/README.md` says which parts are real.
 #![expect(clippy::cast_precision_loss, reason = "no figure here has 52 bits")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a command")]
 
@@ -36,7 +37,7 @@ use subject::{CREATE_ENQUIRY, ROOT};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
-    // An end from outside is an error like others: what was started ends, too.
+    // Treat a signal as an error, so that started processes end too.
     let mut terminated = signal(SignalKind::terminate())?;
     tokio::select! {
         came = run() => came,
@@ -65,12 +66,12 @@ async fn run() -> Result<()> {
 
 async fn bench_with_an_enquiry() -> Result<Bench> {
     let mut bench = Bench::start().await?;
-    // The driver's own first use of TLS is slow: this life is not measured.
+    // The driver's own first use of TLS is slow, so do not measure this life.
     live(&bench, &CREATE_ENQUIRY, Life::default()).await?;
     let mut recorded = bench.aws.enquiries().pop().context("nothing was recorded")?;
-    // That which the samples name.
+    // The id in the samples.
     recorded["id"] = json!({ "S": "enq_9F3K2P" });
-    // In the last shard that a sweep asks for, so that its calls come in one order.
+    // Use the last shard that a sweep queries, so that its calls are always in the same order.
     recorded["mail_due_shard"] = json!({ "S": "15" });
     bench.enquiry = Some(recorded);
     Ok(bench)

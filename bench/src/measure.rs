@@ -1,4 +1,4 @@
-//! One life of an environment, measured.
+//! Measures one life of an environment.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -12,48 +12,46 @@ use crate::environment::{Environment, Invocation};
 use crate::events::Events;
 use crate::subject::{Expected, Subject, Work};
 
-/// Under which circumstances a function lives, and how long.
+/// The conditions of a life.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Life {
-    /// How many events it is given after the first.
+    /// How many events follow the first.
     pub(crate) warm: usize,
-    /// Whether the enquiries have keys.
+    /// Whether the enquiries have idempotency keys.
     pub(crate) with_key: bool,
-    /// Whether it opens its connections in init.
+    /// Whether it opens connections during init.
     pub(crate) warms_up: bool,
-    /// The memory whose share of a core it has after init; none is the whole core.
+    /// The memory that sets its share of a core after init. `None` is a whole core.
     pub(crate) memory_mb: Option<u32>,
-    /// How long AWS takes for each call.
+    /// The delay of each call to AWS.
     pub(crate) delay: Duration,
 }
 
-/// What was measured.
 #[derive(Debug)]
 pub(crate) struct Lived {
-    /// From `exec` to the first wish for an event.
+    /// From `exec` to the first request for an event.
     pub(crate) init: Duration,
     pub(crate) init_cpu: Duration,
     pub(crate) first: Invoked,
     pub(crate) first_cpu: Duration,
     pub(crate) warm: Vec<Invoked>,
-    /// Of all warm invocations together.
+    /// Of all warm invocations.
     pub(crate) warm_cpu: Duration,
     pub(crate) peak_rss_kib: u64,
-    /// To AWS, over the whole life.
+    /// The connections to AWS over the whole life.
     pub(crate) connections: usize,
 }
 
-/// What an invocation took.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Invoked {
-    /// From the event to the response: what a caller waits for.
+    /// From the event to the response: how long a caller waits.
     pub(crate) wall: Duration,
-    /// From the event to the wish for the next one: what is paid for.
+    /// From the event to the request for the next one: the time that AWS bills.
     pub(crate) busy: Duration,
     pub(crate) calls: usize,
-    /// How many calls to AWS had ended by the response.
+    /// How many calls to AWS ended before the response.
     pub(crate) calls_waited_for: usize,
-    /// The most calls that were under way at once.
+    /// The most calls in progress at once.
     pub(crate) calls_at_once: usize,
 }
 
@@ -63,7 +61,7 @@ impl Default for Life {
     }
 }
 
-/// Has `subject` live one life, and checks each of its responses and calls.
+/// Runs one life of `subject`, and checks its responses and calls.
 pub(crate) async fn live(bench: &Bench, subject: &Subject, life: Life) -> Result<Lived> {
     let named = || format!("{} as {life:?}", subject.name);
     lived(bench, subject, life).await.with_context(named)
@@ -124,14 +122,14 @@ pub(crate) fn accepted_id(response: &Value) -> Option<String> {
     (response["statusCode"] == 201).then_some(id)
 }
 
-/// Whatever is fast and wrong is not measured.
+/// Checks the results, so that fast but wrong functions are not measured.
 #[derive(Default)]
 pub(crate) struct Checks {
     ids: HashSet<String>,
 }
 
 impl Checks {
-    /// The response and the calls are those of the work; an enquiry's id is new, and is the one in the message.
+    /// Checks that response and calls match the work. An enquiry's id must be new and the same as in the message.
     pub(crate) fn check(&mut self, work: &Work, response: &Value, calls: &[Call]) -> Result<()> {
         let made: Vec<_> = calls.iter().filter(|call| !call.id_taken).map(|call| call.operation.as_str()).collect();
         ensure!(made == work.calls, "it called {made:?}");

@@ -1,4 +1,4 @@
-//! The comparison as people read it: a table for the terminal, JSON, and for README a small table and a chart.
+//! The report: a table for the terminal, JSON, and a small table and a chart for README.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -16,11 +16,11 @@ use crate::figures::{Figures, SHOWN, rounded};
 use crate::load::{Flood, Load};
 use crate::subject::{CREATE_ENQUIRY, FLOORS, PEERS, title_of};
 
-/// Where a page's tables begin and end.
+/// The marks around a page's tables.
 const BEGINS: &str = "<!-- measured -->\n";
 const ENDS: &str = "<!-- /measured -->";
 
-/// All figures, a line for each subject: how much, how sure, and how many times the floor's and ours.
+/// All figures, with one line per subject: the value, its spread, and its ratio to the floor and to ours.
 pub(crate) fn table(figures: &Figures) -> String {
     let mut table =
         format!("{:64}{:>10}{:>10}{:>8}{:>7}{:>10}{:>10}\n", "", "median", "p99", "±", "of", "× floor", "× ours");
@@ -60,7 +60,7 @@ pub(crate) fn write_load(loads: &[Load], floods: &[Flood], root: &Path) -> Resul
     write_into(&root.join("bench/README.md"), &made)
 }
 
-/// How throughput and latency grow with the environments.
+/// How throughput and latency grow with the number of environments.
 pub(crate) fn loads(loads: &[Load]) -> String {
     let mut table = "| environments | came in, 1/s | responses, 1/s | median, ms | p99, ms |\n".to_owned();
     table += "| ---: | ---: | ---: | ---: | ---: |\n";
@@ -83,7 +83,7 @@ pub(crate) fn floods(floods: &[Flood]) -> String {
     table
 }
 
-/// Writes what was made between the two marks.
+/// Replaces the text between the two marks.
 fn write_into(page: &Path, made: &str) -> Result<()> {
     let text = fs::read_to_string(page)?;
     let missing = || format!("{} has no place for the table", page.display());
@@ -104,7 +104,7 @@ fn json(figures: &Figures, machine: &str, day: &str) -> Value {
     json!({ "day": day, "machine": machine, "runtimes": versions, "figures": all.collect::<Vec<_>>() })
 }
 
-/// Ours, and each peer's with how many times as much that is.
+/// Our figures, and each peer's with their ratio to ours.
 fn short_table(figures: &Figures) -> String {
     let mut table = format!("| | {} |", CREATE_ENQUIRY.title);
     let mut rule = "| --- | ---: |".to_owned();
@@ -126,13 +126,12 @@ fn short_table(figures: &Figures) -> String {
     table
 }
 
-/// What a peer's runtime says that it is.
 fn version(runtime: &str) -> Result<String> {
     let said = Command::new(runtime).arg("--version").output()?;
     Ok(format!("{runtime} {}", String::from_utf8(said.stdout)?.trim()))
 }
 
-/// The processor, for whoever compares.
+/// The processor's name.
 fn machine() -> Result<String> {
     let processors = fs::read_to_string("/proc/cpuinfo")?;
     let models: Vec<_> = processors.lines().filter_map(|line| line.strip_prefix("model name")).collect();

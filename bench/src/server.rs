@@ -1,4 +1,4 @@
-//! An HTTP/1.1 server on loopback, with TLS or without.
+//! An HTTP/1.1 server on loopback, with or without TLS.
 
 use std::future::Future;
 use std::io;
@@ -20,29 +20,27 @@ use tokio_rustls::TlsAcceptor;
 pub(crate) type Request = hyper::Request<Bytes>;
 pub(crate) type Response = hyper::Response<Full<Bytes>>;
 
-/// Serves until it is dropped.
+/// A server that runs until it is dropped.
 pub(crate) struct Server {
     pub(crate) port: u16,
     serving: Vec<JoinHandle<()>>,
 }
 
-/// What a server does.
 pub(crate) trait Handler: Clone + Send + Sync + 'static {
-    /// Somebody has connected.
+    /// Called for each new connection.
     fn connected(&self) {}
 
-    /// Responds to one request.
     fn handle(&self, request: Request) -> impl Future<Output = Response> + Send;
 }
 
 impl Server {
-    /// Listens on a free port of `localhost`, whichever address of it a client takes first.
+    /// Listens on a free port of `localhost`, on IPv4 and IPv6, because a client may try either first.
     pub(crate) async fn start(tls: Option<Arc<ServerConfig>>, handler: impl Handler) -> Result<Self> {
         let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let port = v4.local_addr()?.port();
         let v6 = match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
             Ok(listener) => Some(listener),
-            // Somebody else's server there would be called instead of ours.
+            // The client would call the other server on this port.
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(error.into()),
             Err(_without_ipv6) => None,
         };
@@ -70,7 +68,7 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, handler: impl H
     }
 }
 
-/// Serves one connection until the client has gone, which it does without a word when it is killed.
+/// Serves one connection until the client disconnects. A killed client disconnects without notice.
 async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, handler: impl Handler) {
     let _ = stream.set_nodelay(true);
     match tls {
@@ -95,7 +93,7 @@ async fn exchange(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, 
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
-/// A response with these headers. Its length and the date are hyper's to add.
+/// A response with these headers. hyper adds the length and the date.
 pub(crate) fn response(status: u16, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Response {
     let mut builder = hyper::Response::builder().status(status);
     for (name, value) in headers {

@@ -1,4 +1,4 @@
-//! What is measured: our functions, the peers, and the floors.
+//! The measured functions: ours, the peers and the floors.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,28 +9,27 @@ use tokio::process::Command;
 use crate::aws::{Aws, ENQUIRIES_TABLE, IDEMPOTENCY_TABLE, QUEUE_URL, RATE_COUNTERS_TABLE};
 use crate::certificates::Certificates;
 
-/// The repository.
 pub(crate) const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// One function that Lambda could run.
+/// A function that Lambda could run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Subject {
-    /// Its name in results and ceilings.
+    /// The name in results and ceilings.
     pub(crate) name: &'static str,
-    /// What people read.
+    /// The title for people.
     pub(crate) title: &'static str,
     pub(crate) work: Work,
-    /// The same for an enquiry with a key.
+    /// The work for an enquiry with a key.
     pub(crate) with_key: Option<Work>,
     program: Program,
 }
 
-/// What a function is given, and what it then does.
+/// A function's event, and what the function must do.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Work {
-    /// A sample's name.
+    /// The name of the sample event.
     pub(crate) event: &'static str,
-    /// The calls to AWS for one such event, in their order. SES's has no name.
+    /// The calls to AWS for the event, in order. A call to SES has an empty name.
     pub(crate) calls: &'static [&'static str],
     pub(crate) expected: Expected,
 }
@@ -38,11 +37,11 @@ pub(crate) struct Work {
 /// The response that a function has to give.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Expected {
-    /// A 201 with the id of an enquiry.
+    /// A 201 with an enquiry's id.
     Enquiry,
-    /// A 201.
+    /// Any 201.
     Created,
-    /// This.
+    /// This JSON.
     Json(&'static str),
 }
 
@@ -51,18 +50,18 @@ enum Program {
     /// A released binary of this workspace.
     Binary(&'static str),
     Python,
-    /// A script in the folder of the Node peers.
+    /// A script in the Node peers' folder.
     Node(&'static str),
 }
 
-/// The Node peer in one file.
+/// The Node peer, bundled into one file.
 const BUNDLE: &str = "dist/runtime.cjs";
 const RECORDS: Work =
     Work { event: "rest-v1-contact-us", calls: &["UpdateItem", "PutItem", "SendMessage"], expected: Expected::Enquiry };
 const WITH_KEY: &str = "rest-v1-hardship-idempotency-key";
 const TRANSACTS: Work =
     Work { event: WITH_KEY, calls: &["UpdateItem", "TransactWriteItems", "SendMessage"], expected: Expected::Enquiry };
-/// Powertools claims the key, and marks it as done.
+/// Powertools claims the key, then marks it as done.
 const CLAIMS: Work = Work {
     event: WITH_KEY,
     calls: &["UpdateItem", "PutItem", "PutItem", "UpdateItem", "SendMessage"],
@@ -73,7 +72,7 @@ const SENDS: Work = Work {
     calls: &["UpdateItem", "", "UpdateItem"],
     expected: Expected::Json(r#"{"batchItemFailures":[]}"#),
 };
-/// Sixteen shards, and one enquiry that is due.
+/// Sixteen shards and one due enquiry.
 #[rustfmt::skip]
 const SWEEPS: Work = Work { event: "schedule-every-minute", calls: &[
     "Query", "Query", "Query", "Query", "Query", "Query", "Query", "Query",
@@ -92,18 +91,18 @@ pub(crate) const CREATE_ENQUIRY: Subject = Subject {
     program: Program::Binary("create-enquiry"),
 };
 
-/// The same function with enquiries that have a key.
+/// The same function for enquiries with a key.
 pub(crate) const CREATE_ENQUIRY_WITH_KEY: Subject =
     Subject { name: "create-enquiry-with-key", work: TRANSACTS, with_key: None, ..CREATE_ENQUIRY };
 
-/// The rest of the released functions. They have no peers.
+/// The other released functions. They have no peers.
 pub(crate) const OTHER_FUNCTIONS: [Subject; 3] = [
     alone("send-notification", "send-notification", SENDS),
     alone("requeue-notifications", "requeue-notifications", SWEEPS),
     alone("record-mail-event", "record-mail-event", NOTES),
 ];
 
-/// The same endpoint as others would write it.
+/// The same endpoint, written as other people would write it.
 pub(crate) const PEERS: [Subject; 3] = [
     Subject { name: "python", title: "Python, boto3", work: RECORDS, with_key: Some(CLAIMS), program: Program::Python },
     Subject {
@@ -122,7 +121,7 @@ pub(crate) const PEERS: [Subject; 3] = [
     },
 ];
 
-/// What costs less than any endpoint can.
+/// Functions that do less than any endpoint, as a lower limit.
 pub(crate) const FLOORS: [Subject; 2] =
     [alone("lambda-http-floor", "bare lambda_http", NOTHING), alone("poller-floor", "no library at all", NOTHING)];
 
@@ -130,14 +129,14 @@ const fn alone(name: &'static str, title: &'static str, work: Work) -> Subject {
     Subject { name, title, work, with_key: None, program: Program::Binary(name) }
 }
 
-/// What people read for a subject's name.
+/// A subject's title by its name.
 pub(crate) fn title_of(name: &str) -> &str {
     let mut all = [CREATE_ENQUIRY].iter().chain(&OTHER_FUNCTIONS).chain(&PEERS).chain(&FLOORS);
     all.find(|subject| subject.name == name).map_or(name, |subject| subject.title)
 }
 
 impl Subject {
-    /// How it is started, with what Lambda and the template put into its environment.
+    /// The command that starts it, with the environment variables of Lambda and the template.
     pub(crate) fn command(&self, aws: &Aws, certificates: &Certificates) -> Command {
         let mut command = match self.program {
             Program::Binary(name) => Command::new(binary(name)),
@@ -153,7 +152,7 @@ impl Subject {
             }
         };
         command.env_clear().envs(aws.variables());
-        // The interpreters are found by it.
+        // Needed to find the interpreters.
         #[expect(clippy::disallowed_methods, reason = "the driver is no function")]
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.envs([
@@ -165,18 +164,18 @@ impl Subject {
         command
     }
 
-    /// The size of the zip for this machine, which `make` puts beside the peers'.
+    /// The size of this machine's zip, which `make` builds next to the peers' zips.
     pub(crate) fn zip_bytes(&self) -> Result<u64> {
         bytes(&peer(self.name).with_extension("zip"))
     }
 
-    /// The size of the zip that is deployed, for arm64.
+    /// The size of the deployed zip, for arm64.
     pub(crate) fn deployed_bytes(&self) -> Result<u64> {
         let Program::Binary(name) = self.program else { bail!("{} is not deployed", self.name) };
         bytes(&Path::new(ROOT).join("target/lambda").join(name).join("bootstrap.zip"))
     }
 
-    /// The size of what is in that zip.
+    /// The size of the deployed zip's content.
     pub(crate) fn unpacked_bytes(&self) -> Result<u64> {
         match self.program {
             Program::Binary(name) => bytes(&binary(name)),
@@ -202,12 +201,12 @@ fn bytes(path: &Path) -> Result<u64> {
     fs::read_dir(path)?.map(|entry| bytes(&entry?.path())).sum()
 }
 
-/// Where `make` puts a peer with all that it needs.
+/// Where `make` puts a peer with its dependencies.
 fn peer(name: &str) -> PathBuf {
     Path::new(ROOT).join(".local/bench").join(name)
 }
 
-/// What Lambda puts into an environment (Lambda Developer Guide, "Defined runtime environment variables").
+/// Lambda's environment variables (Lambda Developer Guide, "Defined runtime environment variables").
 const LAMBDAS: [(&str, &str); 11] = [
     ("AWS_REGION", "eu-west-2"),
     ("AWS_DEFAULT_REGION", "eu-west-2"),
@@ -219,11 +218,11 @@ const LAMBDAS: [(&str, &str); 11] = [
     ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/bench"),
     ("AWS_LAMBDA_LOG_STREAM_NAME", "2026/06/30/[$LATEST]bench"),
     ("LANG", "en_US.UTF-8"),
-    // Node's SDK says at each start that it will want a newer Node.
+    // Otherwise Node's SDK warns at each start that it will need a newer Node.
     ("NODE_NO_WARNINGS", "1"),
 ];
 
-/// What the template puts into it.
+/// The template's environment variables.
 const TEMPLATES: [(&str, &str); 21] = [
     ("ENVIRONMENT", "sandbox"),
     ("VERSION", "bench"),

@@ -1,9 +1,9 @@
-//! The CPU of a small Lambda function.
+//! Limits CPU like a small Lambda function.
 //!
-//! Lambda gives a function CPU in proportion to its memory, one core at 1,769 MB (Lambda Developer Guide, "Configure Lambda
-//! function memory"), by the kernel's bandwidth control: in each period it runs until its share is used up, and then stands
-//! still until the next one; what it ran too long is taken from the next. Here a thread does so by signals, since control groups
-//! are not ours to make everywhere.
+//! Lambda gives a function CPU in proportion to its memory: one core at 1,769 MB (Lambda Developer Guide, "Configure
+//! Lambda function memory"). It uses the kernel's bandwidth control. In each period, the function runs until its share
+//! is used up, then stops until the next period. If it ran too long, the next period is shorter. Here a thread does
+//! this with signals, because we cannot create control groups everywhere.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,9 +15,9 @@ use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Pid;
 
 const MB_OF_A_CORE: u32 = 1_769;
-/// The period that Lambda has been seen to use.
+/// The period that Lambda was observed to use.
 const PERIOD: Duration = Duration::from_millis(20);
-/// How often the thread looks: the error of a share.
+/// How often the thread checks. This is the error of a share.
 const LOOK: Duration = Duration::from_micros(50);
 
 /// Throttles a process until it is dropped.
@@ -28,14 +28,14 @@ pub(crate) struct Throttle {
 }
 
 impl Throttle {
-    /// Throttles `pid` as a function with so much memory.
+    /// Throttles `pid` like a function with this much memory.
     pub(crate) fn start(pid: Pid, memory_mb: u32) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let (share, ends) = (PERIOD * memory_mb / MB_OF_A_CORE, Arc::clone(&over));
         let thread = thread::spawn(move || {
             let mut debt = Duration::ZERO;
             while !ends.load(Ordering::Relaxed) {
-                // Of a process that has gone there is nothing to throttle.
+                // The process has exited.
                 match period(pid, share, debt) {
                     Ok(left) => debt = left,
                     Err(_) => break,
@@ -56,8 +56,8 @@ impl Drop for Throttle {
     }
 }
 
-/// Lets the process run in one period until its share is used up, less what it ran too long before. Gives what it has run too
-/// long now: the kernel updates another process's time only every few milliseconds.
+/// Lets the process run for one period until its share is used up, minus `debt`. Returns how much longer it ran,
+/// because the kernel updates another process's time only every few milliseconds.
 fn period(pid: Pid, share: Duration, debt: Duration) -> nix::Result<Duration> {
     let (began, clock) = (Instant::now(), ClockId::pid_cpu_clock_id(pid)?);
     let used = || clock_gettime(clock).map(Duration::from);

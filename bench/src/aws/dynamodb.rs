@@ -1,5 +1,5 @@
-//! DynamoDB's tables, in as much of the protocol as functions and peers use: items that are put once, counters up to a limit,
-//! attributes that are set.
+//! A fake DynamoDB with the parts of the protocol that the functions and peers use: conditional puts, counters with a
+//! limit, and updates that set attributes.
 
 use std::collections::HashMap;
 
@@ -10,14 +10,14 @@ pub(crate) const IDEMPOTENCY_TABLE: &str = "idempotency";
 pub(crate) const RATE_COUNTERS_TABLE: &str = "rate-counters";
 
 const ERRORS: &str = "com.amazonaws.dynamodb.v20120810#";
-/// That an item is there already.
+/// The error if the item already exists.
 pub(super) const CONDITION_FAILED: &str = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
 
 #[derive(Default)]
 pub(super) struct Tables(HashMap<(String, String), Map<String, Value>>);
 
 impl Tables {
-    /// Tables with this one item, if there is one.
+    /// Tables that hold only this item, if there is one.
     pub(super) fn holding(table: &str, item: Option<&Value>) -> Self {
         let mut tables = Self::default();
         if let Some(item) = item {
@@ -26,7 +26,6 @@ impl Tables {
         tables
     }
 
-    /// All items of a table.
     pub(super) fn all(&self, table: &str) -> Vec<Value> {
         let of_table = self.0.iter().filter(|((of, _), _)| of == table);
         of_table.map(|(_, item)| Value::Object(item.clone())).collect()
@@ -50,7 +49,7 @@ impl Tables {
         item.map_or_else(|| json!({}), |item| json!({ "Item": item }))
     }
 
-    /// Every put of ours and of the peers is conditional on there being no such item.
+    /// Our puts and the peers' all require that the item does not exist.
     fn put(&mut self, asked: &Value) -> (u16, Value) {
         let Some(key) = key(asked, &asked["Item"]) else { return error("ValidationException", json!({})) };
         if let Some(taken) = self.0.get(&key) {
@@ -79,7 +78,7 @@ impl Tables {
         (200, json!({}))
     }
 
-    /// `ADD hits :one` as long as `hits < :limit`.
+    /// `ADD hits :one` while `hits < :limit`.
     fn count(&mut self, asked: &Value) -> (u16, Value) {
         let Some(key) = key(asked, &asked["Key"]) else { return error("ValidationException", json!({})) };
         let number = |value: &Value| value["N"].as_str().and_then(|digits| digits.parse::<u32>().ok());
@@ -94,7 +93,7 @@ impl Tables {
         (200, json!({ "Attributes": { "hits": hits } }))
     }
 
-    /// `SET a = :a, #b = :b`; other clauses, which our mailers use, are taken for done.
+    /// `SET a = :a, #b = :b`. Other clauses, which our mailers use, are ignored.
     fn set(&mut self, asked: &Value) -> Value {
         let Some(key) = key(asked, &asked["Key"]) else { return json!({}) };
         let item = self.0.entry(key).or_default();
@@ -110,7 +109,7 @@ impl Tables {
         json!({ "Attributes": item })
     }
 
-    /// The enquiries of one shard that are still to be mailed.
+    /// The enquiries of one shard that are not emailed yet.
     fn due(&self, asked: &Value) -> Value {
         let shard = &asked["ExpressionAttributeValues"][":shard"];
         let items = self
@@ -122,7 +121,7 @@ impl Tables {
     }
 }
 
-/// Under what a table holds an item.
+/// The key under which a table holds an item.
 fn key(asked: &Value, item: &Value) -> Option<(String, String)> {
     let table = asked["TableName"].as_str()?;
     let attribute = match table {

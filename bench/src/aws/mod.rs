@@ -1,5 +1,5 @@
-//! AWS, as far as the functions see it: three endpoints with TLS, each on a port of its own, since one for two services would
-//! hide a handshake.
+//! A fake AWS: three TLS endpoints, each on its own port. If two services shared a port, the function would save a
+//! handshake.
 
 mod dynamodb;
 
@@ -17,7 +17,7 @@ pub(crate) use dynamodb::{ENQUIRIES_TABLE, IDEMPOTENCY_TABLE, RATE_COUNTERS_TABL
 
 pub(crate) const QUEUE_URL: &str = "https://sqs.eu-west-2.amazonaws.com/000000000000/notifications";
 
-/// The endpoints, and what was asked of them.
+/// The endpoints, and the calls that they got.
 pub(crate) struct Aws {
     servers: [(Service, Server); 3],
     state: Arc<Mutex<State>>,
@@ -30,20 +30,19 @@ pub(crate) enum Service {
     Ses,
 }
 
-/// One call to AWS.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) operation: String,
-    /// Whether a condition was refused: the id of an enquiry was taken, of which there are but 2^30.
+    /// Whether a condition failed because the enquiry's id was taken. There are only 2^30 ids.
     pub(crate) id_taken: bool,
-    /// The enquiry that a message names.
+    /// The enquiry id in a message.
     pub(crate) announced: Option<String>,
     pub(crate) began: Instant,
     /// When the response was sent.
     pub(crate) ended: Instant,
 }
 
-/// What was asked since the last look.
+/// The connections and calls since the last look.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) connections: usize,
@@ -74,7 +73,8 @@ impl Aws {
         Ok(Self { servers, state })
     }
 
-    /// The variables by which every SDK finds these endpoints (AWS SDKs and Tools Reference Guide, "Service-specific endpoints").
+    /// The environment variables that give every SDK these endpoints (AWS SDKs and Tools Reference Guide,
+    /// "Service-specific endpoints").
     pub(crate) fn variables(&self) -> impl Iterator<Item = (&'static str, String)> {
         self.servers.iter().map(|(service, server)| (service.variable(), format!("https://localhost:{}", server.port)))
     }
@@ -84,17 +84,17 @@ impl Aws {
         lock(&self.state).delay = delay;
     }
 
-    /// What was asked since the last look.
+    /// Returns and clears the connections and calls since the last look.
     pub(crate) fn seen(&self) -> Seen {
         std::mem::take(&mut lock(&self.state).seen)
     }
 
-    /// Has the tables hold this enquiry, if there is one, and nothing else.
+    /// Replaces the tables' content with this enquiry, if there is one.
     pub(crate) fn hold(&self, enquiry: Option<&Value>) {
         lock(&self.state).tables = Tables::holding(ENQUIRIES_TABLE, enquiry);
     }
 
-    /// The enquiries that the tables hold, as items.
+    /// The tables' enquiries, as items.
     pub(crate) fn enquiries(&self) -> Vec<Value> {
         lock(&self.state).tables.all(ENQUIRIES_TABLE)
     }
@@ -141,7 +141,7 @@ impl Handler for Endpoint {
     }
 }
 
-/// The SDKs compare the checksum, and try again if it differs.
+/// The SDKs check the checksum, and retry if it is wrong.
 fn dynamodb_response(status: u16, body: &Value) -> Response {
     let body = body.to_string();
     let checksum = crc32fast::hash(body.as_bytes()).to_string();

@@ -1,4 +1,4 @@
-//! A floor of the bench: what a function costs that calls nothing, and answers every request with an empty 201.
+//! A floor for the bench: the cost of a function that calls nothing and responds to every request with an empty 201.
 
 use lambda_http::{Body, Error, Request, Response, service_fn};
 

@@ -1,4 +1,5 @@
-//! A floor of the bench: Lambda's loop over one socket and without any library. Nothing that runs on Lambda takes less.
+//! A floor for the bench: Lambda's event loop over one socket, without libraries. Nothing that runs on Lambda takes
+//! less.
 //!
 //! Source: Lambda Developer Guide, "Using the Lambda runtime API for custom runtimes".
 
@@ -22,7 +23,7 @@ fn main() -> io::Result<()> {
     }
 }
 
-/// Sends a request and reads its response to the end; says which invocation it hands out, if any.
+/// Sends a request and reads the whole response. Returns the invocation's id, if there is one.
 fn exchange(connection: &mut BufReader<TcpStream>, request: &str) -> io::Result<String> {
     connection.get_mut().write_all(request.as_bytes())?;
     let (mut id, mut length) = (String::new(), 0);
