@@ -1,28 +1,41 @@
 //! The mail that a department reads.
 //!
-//! Whatever people write is shown and does nothing: nothing of theirs stands in the subject or in a header but the address
-//! to reply to, HTML of theirs is text, and what would hide or reorder is written as its code. In the text part each line
-//! of theirs bears a mark, and in the HTML part each field stands in a box and has a direction of its own.
+//! What the enquirer wrote comes first, and the facts about it after.
+//!
+//! It is shown and does nothing, except that a phone number in a field for one can be tapped. Nothing of it is in the
+//! subject or in a header except the address to reply to, its HTML is text, and characters that hide or reorder are shown as
+//! codes. In the text part each line of it has a mark, and in the HTML part each value has a box and a direction of its own.
 
+mod phone;
 mod quoted;
 #[cfg(test)]
 mod tests;
 mod visible;
 
+use std::cmp::Reverse;
 use std::fmt;
 
 use askama::Template;
 use domain::{
-    CredentialKind, Dept, EmailAddress, EnquiryId, Environment, LONDON, RecordedEnquiry, Redaction, Severity,
+    CredentialKind, Dept, EmailAddress, EnquiryId, Environment, Fields, LONDON, RecordedEnquiry, Redaction, Severity,
 };
 use jiff::Timestamp;
 
+use phone::{is_phone_field, tel_link};
 use quoted::quoted;
 use visible::visible;
 
 const TIME_FORMAT: &str = "%A %-d %B %Y, %H:%M:%S %Z";
 /// For a subject, where there is little room.
 const SHORT_TIME_FORMAT: &str = "%a %-d %b %H:%M";
+/// What a form is called that the registry does not have: its key is a stranger's text.
+const UNREGISTERED_TITLE: &str = "Unregistered form";
+/// The field that free text has in each registered form.
+const MESSAGE: &str = "message";
+/// From how many characters a value of any field is free text: longer than a name, an address or a reference.
+const FREE_TEXT_CHARACTERS: usize = 120;
+/// What ends a line of what people wrote, beside CR LF: LF, CR, VT, and Unicode's separators of lines and paragraphs.
+const LINE_ENDS: [char; 5] = ['\n', '\r', '\u{b}', '\u{2028}', '\u{2029}'];
 
 /// A notification as mail, made from the record alone.
 pub struct Mail {
@@ -35,6 +48,7 @@ pub struct Mail {
 /// What both parts say.
 struct Content<'a> {
     subject: &'a str,
+    title: &'static str,
     id: &'a EnquiryId,
     department: &'static str,
     form: String,
@@ -43,11 +57,20 @@ struct Content<'a> {
     first_response: Option<Due>,
     environment: &'static str,
     is_sandbox: bool,
-    can_be_answered: bool,
+    reply: Reply,
+    /// What the enquirer wrote at length first, then the other fields, otherwise in the order sent.
     fields: Vec<Field>,
 }
 
-/// By when somebody must have answered.
+/// Whether the department can reply to the mail, and if not, why.
+enum Reply {
+    ReachesEnquirer,
+    NoEmail,
+    EmptyEmail,
+    UnusableEmail,
+}
+
+/// By when the first response is due.
 struct Due {
     severity: Severity,
     by: String,
@@ -57,6 +80,8 @@ struct Due {
 struct Field {
     name: String,
     lines: Vec<String>,
+    /// Calls the value, if that is a phone number and the field is for one.
+    tel_link: Option<String>,
     /// What was removed from name and value, in words; empty if nothing was.
     removed: String,
 }
@@ -80,21 +105,23 @@ impl Mail {
     /// When a template cannot be rendered, which no enquiry is known to bring about. The error holds no data.
     pub fn of(RecordedEnquiry { id, enquiry }: &RecordedEnquiry) -> Result<Self, askama::Error> {
         let submission = &enquiry.submission;
-        let department = department(submission.dept);
         let urgency = enquiry.first_response.map_or_else(String::new, |response| {
             format!("[{}] first response by {}: ", response.severity, in_london(response.due, SHORT_TIME_FORMAT))
         });
-        let form = submission.form.registered_key();
-        let subject = format!("{urgency}{department} enquiry {id} (form {form})");
-        let reply_to = submission.fields.email();
+        let form = submission.form.as_str();
         let rules = submission.form.rules();
+        let title = rules.map_or(UNREGISTERED_TITLE, |rules| rules.title);
+        let subject = format!("{urgency}{title} {id}");
+        let reply_to = submission.fields.email();
         let label = |name: &str| rules.and_then(|rules| rules.label(name));
+        let mut fields: Vec<_> = submission.fields.entries().collect();
+        fields.sort_by_key(|(name, value)| Reverse(prominence(name, value)));
         let content = Content {
             subject: &subject,
+            title,
             id,
-            department,
-            form: rules
-                .map_or_else(|| submission.form.as_str().to_owned(), |rules| format!("{} ({form})", rules.title)),
+            department: department(submission.dept),
+            form: rules.map_or_else(|| form.to_owned(), |rules| format!("{} ({form})", rules.title)),
             request_id: enquiry.request_id.as_str(),
             received: in_london(enquiry.created_at, TIME_FORMAT),
             first_response: enquiry
@@ -102,10 +129,9 @@ impl Mail {
                 .map(|response| Due { severity: response.severity, by: in_london(response.due, TIME_FORMAT) }),
             environment: enquiry.environment.as_str(),
             is_sandbox: enquiry.environment == Environment::Sandbox,
-            can_be_answered: reply_to.is_some(),
-            fields: submission
-                .fields
-                .entries()
+            reply: Reply::to(reply_to.as_ref(), &submission.fields),
+            fields: fields
+                .into_iter()
                 .map(|(name, value)| Field::of(name, label(name), value, &submission.redactions))
                 .collect(),
         };
@@ -121,15 +147,42 @@ impl Content<'_> {
     }
 }
 
+impl Reply {
+    fn to(address: Option<&EmailAddress>, fields: &Fields) -> Self {
+        let sent = fields.entries().find_map(|(name, value)| (name == "email").then_some(value));
+        match (address, sent) {
+            (Some(_), _) => Self::ReachesEnquirer,
+            (None, None) => Self::NoEmail,
+            (None, Some(value)) if value.trim().is_empty() => Self::EmptyEmail,
+            (None, Some(_)) => Self::UnusableEmail,
+        }
+    }
+
+    /// What to tell the department, in two sentences that are each short enough for a line.
+    const fn sentences(&self) -> [&'static str; 2] {
+        const NO_REPLY: &str = "A reply to this email does not reach the enquirer.";
+        match self {
+            Self::ReachesEnquirer => [
+                "Reply to this email to answer the enquirer.",
+                "We have not checked that the email address belongs to them.",
+            ],
+            Self::NoEmail => ["No field called \"email\" was sent.", NO_REPLY],
+            Self::EmptyEmail => ["The field \"email\" is empty.", NO_REPLY],
+            Self::UnusableEmail => ["The field \"email\" is not a valid email address.", NO_REPLY],
+        }
+    }
+}
+
 impl Field {
     fn of(name: &str, label: Option<&str>, value: &str, redactions: &[Redaction]) -> Self {
         let is_of_this_field = |redaction: &&Redaction| redaction.param.strip_prefix("fields.") == Some(name);
         let removed: Vec<_> = redactions.iter().filter(is_of_this_field).map(in_words).collect();
-        Self {
-            name: label.map_or_else(|| visible(name), str::to_owned),
-            lines: value.replace("\r\n", "\n").split('\n').map(visible).collect(),
-            removed: removed.join(", "),
-        }
+        let lines: Vec<_> = value.replace("\r\n", "\n").split(LINE_ENDS).map(visible).collect();
+        let tel_link = match lines.as_slice() {
+            [line] if is_phone_field(name) => tel_link(line),
+            _ => None,
+        };
+        Self { name: label.map_or_else(|| visible(name), str::to_owned), lines, tel_link, removed: removed.join(", ") }
     }
 
     fn is_empty(&self) -> bool {
@@ -175,6 +228,16 @@ fn in_words(redaction: &Redaction) -> String {
         CredentialKind::AccessToken => "access token",
     };
     if redaction.count == 1 { what.to_owned() } else { format!("{what} ({} times)", redaction.count) }
+}
+
+/// How far up a field belongs: the message first, then other free text, then the rest.
+fn prominence(name: &str, value: &str) -> u8 {
+    match value.chars().nth(FREE_TEXT_CHARACTERS) {
+        _ if value.trim().is_empty() => 0,
+        _ if name == MESSAGE => 2,
+        Some(_) => 1,
+        None => 0,
+    }
 }
 
 /// The department as its own people call it.

@@ -4,6 +4,8 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// How far a line is filled, in columns: what the narrow end of mail programs shows without breaking it themselves.
 const LINE_COLUMNS: usize = 72;
+/// The longest line that a mail may have, in bytes without its end (RFC 5322, 2.1.1).
+const LINE_BYTES: usize = 998;
 /// Starts what goes on from the line above, where the sender broke no line.
 const CONTINUATION: &str = ": ";
 /// Joins the parts of one emoji.
@@ -14,8 +16,11 @@ const ZERO_WIDTH_JOINER: char = '\u{200d}';
 /// Left to a mail program, a long line would go on at the margin, where whoever counts columns could make it look like one
 /// of ours. It is broken after white space, no-break spaces included, and where a word is longer than a line, within the word;
 /// nothing is taken away, so the line can be put together again to the letter. (The HTML part shows it whole.)
+///
+/// A URL stays in one piece, or mail programs would open a part of it. It has a line of its own then, and is of visible
+/// ASCII, which makes no line of ours. Nothing makes a line longer than [`LINE_BYTES`], neither a URL nor marks on a letter.
 pub(super) fn quoted(mark: &str, line: &str) -> String {
-    let mut lines = Lines { text: mark.to_owned(), columns: mark.width() };
+    let mut lines = Lines { text: mark.to_owned(), columns: mark.width(), bytes: mark.len() };
     for (place, word) in line.split_inclusive(char::is_whitespace).enumerate() {
         if place > 0 && lines.columns + word.width() > LINE_COLUMNS {
             lines.go_on();
@@ -29,6 +34,8 @@ struct Lines {
     text: String,
     /// How far the last line is filled.
     columns: usize,
+    /// How long the last line is.
+    bytes: usize,
 }
 
 impl Lines {
@@ -36,22 +43,37 @@ impl Lines {
         self.text.push('\n');
         self.text.push_str(CONTINUATION);
         self.columns = CONTINUATION.width();
+        self.bytes = CONTINUATION.len();
     }
 
     /// Adds a word, and breaks it where it must be, but not between a character and what is drawn onto it.
     fn push(&mut self, word: &str) {
+        if is_url(word) && self.bytes + word.len() <= LINE_BYTES {
+            self.text.push_str(word);
+            self.columns += word.width();
+            self.bytes += word.len();
+            return;
+        }
         let mut previous = None;
         for character in word.chars() {
             // White space of no width of its own, such as a tab, takes a column at least.
             let columns = character.width().unwrap_or(1);
-            if columns > 0 && self.columns + columns > LINE_COLUMNS && previous != Some(ZERO_WIDTH_JOINER) {
+            let is_full = columns > 0 && self.columns + columns > LINE_COLUMNS && previous != Some(ZERO_WIDTH_JOINER);
+            if is_full || self.bytes + character.len_utf8() > LINE_BYTES {
                 self.go_on();
             }
             self.text.push(character);
             self.columns += columns;
+            self.bytes += character.len_utf8();
             previous = Some(character);
         }
     }
+}
+
+/// Whether a word, with the white space after it, holds a URL.
+fn is_url(word: &str) -> bool {
+    let word = word.trim_end();
+    word.contains("://") && word.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 #[cfg(test)]
@@ -79,6 +101,36 @@ mod tests {
     }
 
     #[test]
+    fn a_url_stays_in_one_piece_on_a_line_of_its_own() {
+        let url = format!("https://example.com/a?token={}", "x-".repeat(400));
+        assert_eq!(quoted("| ", &url), format!("| {url}"));
+        assert_eq!(quoted("| ", &format!("See {url} there")), format!("| See \n: {url} \n: there"));
+        assert_eq!(quoted("| ", &format!("({url}) ({url})")), format!("| ({url}) \n: ({url})"));
+        assert_eq!(quoted("| ", "See https://example.com there"), "| See https://example.com there");
+    }
+
+    #[test]
+    fn a_url_that_is_longer_than_a_line_may_be_is_broken_like_a_word() {
+        let url = |bytes: usize| format!("https://example.com/{}", "x".repeat(bytes - "https://example.com/".len()));
+        assert_eq!(quoted("| ", &url(996)), format!("| {}", url(996)));
+        for url in [url(997), url(16_000), format!("https://example.com/{}", "東".repeat(100))] {
+            let quoted = quoted("| ", &url);
+            assert!(quoted.lines().all(|line| line.width() <= LINE_COLUMNS), "{quoted}");
+        }
+    }
+
+    #[test]
+    fn no_line_is_longer_than_a_mail_may_have() {
+        for word in ["e\u{301}\u{301}\u{301}", "👩\u{200d}", "\u{301}", "https://example.com/a ", "https://e/"] {
+            for text in [word.repeat(3_000), format!("x{}", word.repeat(3_000))] {
+                let quoted = quoted("[60] ", &text);
+                assert!(quoted.lines().all(|line| line.len() <= LINE_BYTES), "{quoted}");
+                assert!(quoted.lines().skip(1).all(|line| line.starts_with(": ")), "{quoted}");
+            }
+        }
+    }
+
+    #[test]
     fn no_kind_of_word_reaches_the_margin() {
         for word in ["x-", "東", "é", "👩\u{200d}👩\u{200d}👧", "e\u{301}", "ช\u{e35}\u{e48}"] {
             let quoted = quoted("| ", &word.repeat(100));
@@ -100,9 +152,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_line_is_put_together_again_to_the_letter(line in "[^\r\n\u{85}\u{2028}\u{2029}]*", words in "([a-z]{1,9} {1,3}){0,60}") {
-            for line in [line, words] {
+        fn a_line_is_put_together_again_to_the_letter(line in "[^\r\n\u{85}\u{2028}\u{2029}]*", words in "([a-z]{1,9} {1,3}){0,60}", urls in "([a-z]{1,5} |https?://[!-~]{1,90} ?){0,20}") {
+            for line in [line, words, urls] {
                 let quoted = quoted("| ", &line);
+                prop_assert!(quoted.split('\n').all(|line| line.len() <= LINE_BYTES));
                 let joined: String = quoted.split('\n').map(|line| &line[2..]).collect();
                 prop_assert_eq!(joined, line);
             }

@@ -55,7 +55,8 @@ fn an_enquiry_with_a_department_and_an_address_to_reply_to() {
     let fields = r#"{
             "name": "Jordan Example",
             "email": "jordan@example.com",
-            "phone": "",
+            "phone": "+44 (0)20 7946 0000",
+            "company": "",
             "message": "Hello,\n\nI was told on the phone that my payment plan would start in July, but the first payment left my account today.\n\n  - plan: CR-20431\n  - taken: £85.00\n\nCould you look into it, please?\nJordan",
             "consent": "yes"
         }"#;
@@ -85,6 +86,8 @@ fn a_hostile_enquiry() {
             "Thanks.\r\n------------------------------------------------------------------------\r\nEnd of enquiry enq_9F3K2P\n\nSubject: Refund approved\nReply-To: evil@example.com\n[9] amount\n| 5000\n: more\n** SANDBOX: this is a test, not a real enquiry. Do not act on it. **",
         ),
         ("margin", &margin),
+        ("phone", "\"><a href=\"https://evil.example/\">07700 900123</a>"),
+        ("mobile", "\u{202d}07700 900123\u{202c}"),
         ("consent", "yes"),
     ]);
     let enquiry = enquiry(Environment::Live, "contact-us", Some(Dept::Support), &fields);
@@ -147,33 +150,148 @@ fn the_subject_of_a_ticket_begins_with_severity_and_deadline() {
         ("sev3", "2026-06-29T13:42:07Z", "[SEV-3] first response by Tue 30 Jun 14:42"),
     ] {
         let subject = mail(ticket(severity, created_at)).subject;
-        assert_eq!(subject, format!("{expected}: Support enquiry enq_9F3K2P (form developer-support)"));
+        assert_eq!(subject, format!("{expected}: Developer support ticket enq_9F3K2P"));
     }
 }
 
 #[test]
 fn what_was_removed_is_read_from_the_record_and_not_from_the_text() {
     let mail = mail_with(&[("message", "[REDACTED:secret_key]")]);
-    assert!(!mail.text.contains("removed") && !mail.html.contains("were removed"), "{}", mail.text);
+    assert!(!mail.text.contains("removed") && !mail.html.contains("emoved API keys"), "{}", mail.text);
 }
 
 #[test]
-fn the_subject_holds_form_dept_and_id_and_nothing_else() {
+fn the_subject_holds_the_forms_title_and_the_id_and_nothing_else() {
     let longest = "f".repeat(64);
     for (form, dept, expected) in [
-        ("contact-us", None, "General enquiry enq_9F3K2P (form contact-us)"),
-        ("complaint", Some(Dept::Complaints), "Complaints enquiry enq_9F3K2P (form complaint)"),
-        ("hardship", Some(Dept::Hardship), "Hardship enquiry enq_9F3K2P (form hardship)"),
-        ("card_lost", Some(Dept::Support), "Support enquiry enq_9F3K2P (form unregistered)"),
-        ("my-password-is-hunter2", None, "General enquiry enq_9F3K2P (form unregistered)"),
-        ("refund-approved-call-0", Some(Dept::Hardship), "Hardship enquiry enq_9F3K2P (form unregistered)"),
-        (&longest, Some(Dept::Payments), "Payments enquiry enq_9F3K2P (form unregistered)"),
+        ("contact-us", None, "Contact us enq_9F3K2P"),
+        ("complaint", Some(Dept::Complaints), "Complaint enq_9F3K2P"),
+        ("hardship", Some(Dept::Hardship), "Financial hardship enq_9F3K2P"),
+        ("card_lost", Some(Dept::Support), "Unregistered form enq_9F3K2P"),
+        ("my-password-is-hunter2", None, "Unregistered form enq_9F3K2P"),
+        ("refund-approved-call-0", Some(Dept::Hardship), "Unregistered form enq_9F3K2P"),
+        (&longest, Some(Dept::Payments), "Unregistered form enq_9F3K2P"),
     ] {
-        let fields = r#"{"subject":"Refund approved","name":"Jordan"}"#;
+        let fields = r#"{"subject":"Refund approved","title":"Refund approved","name":"Jordan"}"#;
         let mail = mail(enquiry(Environment::Sandbox, form, dept, fields));
         assert_eq!(mail.subject, expected);
         assert!(mail.text.contains(form) && mail.html.contains(form), "the body keeps the form's key");
     }
+}
+
+/// The names of the fields in the order of the mail, which is the same in both parts.
+fn order(fields: &[(&str, &str)]) -> Vec<String> {
+    let mail = mail_with(fields);
+    let names = taken_apart(&mail.html).0;
+    let in_text = mail.text.lines().filter_map(|line| Some(line.strip_prefix('[')?.split_once("] ")?.1.to_owned()));
+    assert_eq!(in_text.collect::<Vec<_>>(), names);
+    names
+}
+
+#[test]
+fn what_the_enquirer_wrote_at_length_comes_first_and_all_of_it_before_the_facts() {
+    let (long, short) = ("Word ".repeat(24) + "!", "Word ".repeat(24));
+    assert_eq!(order(&[("a", "1"), ("b", &long), ("c", "2"), ("d", &long)]), ["b", "d", "a", "c"]);
+    assert_eq!(order(&[("a", "1"), ("b", &short)]), ["a", "b"]);
+    assert_eq!(order(&[("a", "1"), ("b", &long), ("message", "Hi")]), ["Message", "b", "a"]);
+    assert_eq!(order(&[("a", "1"), ("message", " \n")]), ["a", "Message"]);
+    assert_eq!(order(&[("a", "1"), ("b", &" ".repeat(200)), ("c", "2")]), ["a", "b", "c"]);
+
+    let mail = mail(ticket("sev1", "2026-11-21T16:00:59Z"));
+    for part in [mail.text, mail.html] {
+        let fields_end = part.rfind("Agrees to be contacted").unwrap();
+        for fact in
+            ["First response due by", "SEV-1<", "SEV-1\n", "(developer-support)", "req_8Hn2Lp0Wd4Xc", "Received"]
+        {
+            let body = part.split_once("<body").map_or(0, |(head, _)| head.len());
+            assert!(part[body..].find(fact).is_none_or(|place| body + place > fields_end), "{fact}: {part}");
+        }
+    }
+}
+
+#[track_caller]
+fn check_reply(fields: &[(&str, &str)], sentence: &str) {
+    let mail = mail_with(fields);
+    assert!(mail.text.contains(&format!("\n{sentence}\n")), "{}", mail.text);
+    assert!(mail.html.contains(&sentence.replace('"', "&#34;")), "{}", mail.html);
+    let reaches = mail.reply_to.is_some();
+    assert_eq!(mail.text.contains("Reply to this email to answer the enquirer."), reaches);
+    assert_eq!(mail.text.contains("A reply to this email does not reach the enquirer."), !reaches);
+}
+
+#[test]
+fn the_mail_says_whether_a_reply_reaches_the_enquirer_and_why_not() {
+    check_reply(&[("email", "jordan@example.com")], "Reply to this email to answer the enquirer.");
+    check_reply(&[], "No field called \"email\" was sent.");
+    check_reply(&[("e-mail", "jordan@example.com")], "No field called \"email\" was sent.");
+    check_reply(&[("Email", "jordan@example.com")], "No field called \"email\" was sent.");
+    check_reply(&[("email", "")], "The field \"email\" is empty.");
+    check_reply(&[("email", " \n")], "The field \"email\" is empty.");
+    check_reply(&[("email", "Jordan <jordan@example.com>")], "The field \"email\" is not a valid email address.");
+}
+
+/// The targets of all links in the HTML part.
+fn links(mail: &Mail) -> Vec<&str> {
+    assert_eq!(mail.html.matches("<a").count(), mail.html.matches("<a href=\"").count());
+    mail.html.split("<a href=\"").skip(1).map(|rest| rest.split_once('"').unwrap().0).collect()
+}
+
+#[test]
+fn a_phone_number_can_be_tapped_in_a_field_for_one() {
+    for name in ["phone", "telephone", "mobile", "tel", "contact_phone", "phoneNumber"] {
+        let mail = mail_with(&[(name, "+44 (0)20 7946 0000")]);
+        assert_eq!(links(&mail), ["tel:+442079460000"], "{name}");
+        assert!(mail.html.contains(">+44 (0)20 7946 0000</a></td>"), "{}", mail.html);
+        assert!(mail.text.contains("\n| +44 (0)20 7946 0000\n"), "{}", mail.text);
+    }
+    let mail = mail_with(&[("phone", "\u{202a}07700 900123\u{202c}"), ("mobile", "020 7946 0000")]);
+    assert_eq!(links(&mail), ["tel:07700900123", "tel:02079460000"]);
+    assert!(mail.html.contains(">07700 900123</a>"), "the marks that phones put around a number are not shown");
+}
+
+#[test]
+fn nothing_else_can_be_tapped() {
+    for (name, value) in [
+        ("message", "020 7946 0000"),
+        ("account", "+44 20 7946 0000"),
+        ("iban", "GB29 NWBK 6016 1331 9268 19"),
+        ("sort_code", "20-00-00"),
+        ("account_number", "12345678"),
+        ("payment_date", "2026-06-29"),
+        ("reference", "02079460000"),
+        ("email", "jordan@example.com"),
+        ("website", "https://example.com"),
+        ("phone", "https://example.com"),
+        ("phone", "jordan@example.com"),
+        ("phone", "GB29 NWBK 6016 1331 9268 19"),
+        ("phone", "020 7946 0000\n07700 900123"),
+        ("phone", "07700 900123 after six"),
+        ("phone", "\u{202e}07700 900123 \u{2066}"),
+        ("phone", "\"><a href=\"https://evil.example\">07700900123</a>"),
+        ("tel", "javascript:alert(1234567)"),
+        ("tel", "20-00-00"),
+        ("phone", "999"),
+        ("phone", ""),
+    ] {
+        let mail = mail_with(&[(name, value)]);
+        assert!(links(&mail).is_empty(), "{name}: {value}");
+    }
+}
+
+#[test]
+fn every_kind_of_line_break_breaks_a_line() {
+    let mail = mail_with(&[("a", "1\n2\r\n3\r4\u{b}5\u{2028}6\u{2029}7\n\r8"), ("b\u{2028}", "9\u{85}\u{c}10")]);
+    assert_eq!(values_in_text(&mail.text), ["1\n2\n3\n4\n5\n6\n7\n\n8", "9[U+0085][U+000C]10"]);
+    assert_eq!(taken_apart(&mail.html).1, values_in_text(&mail.text));
+    assert_eq!(taken_apart(&mail.html).0, ["a", "b[U+2028]"]);
+}
+
+#[test]
+fn a_long_url_stays_in_one_piece() {
+    let url = format!("https://example.com/reset?token={}", "0123456789".repeat(30));
+    let mail = mail_with(&[("message", &format!("I was sent to {url} and it did not work."))]);
+    assert!(mail.text.contains(&format!("\n: {url} \n: and it did not work.\n")), "{}", mail.text);
+    assert!(mail.html.contains(&url));
 }
 
 #[track_caller]
@@ -181,7 +299,7 @@ fn check_received(created_at: &str, expected: &str) {
     let mut enquiry = enquiry(Environment::Live, "contact-us", None, "{}");
     enquiry.created_at = created_at.parse().unwrap();
     let mail = mail(enquiry);
-    assert!(mail.text.contains(&format!("Received:     {expected}\n")), "{}", mail.text);
+    assert!(mail.text.contains(&format!("Received:               {expected}\n")), "{}", mail.text);
     assert!(mail.html.contains(&format!(">{expected}<")), "{}", mail.html);
 }
 
@@ -202,7 +320,7 @@ fn a_reply_goes_to_an_address_alone() {
     assert_eq!(reply_to("jordan@example.com").as_deref(), Some("jordan@example.com"));
     for email in ["", "Jordan <jordan@example.com>", "jordan@example.com\r\nBcc: a@example.com", "a@b.com, c@d.com"] {
         assert_eq!(reply_to(email), None, "{email}");
-        assert!(mail_with(&[("email", email)]).text.contains("[1] E-mail\n"), "{email}");
+        assert!(mail_with(&[("email", email)]).text.contains("[1] Email\n"), "{email}");
     }
 }
 
@@ -241,7 +359,7 @@ fn no_mail_is_so_large_that_its_end_is_cut_off() {
 #[test]
 fn debug_shows_nothing_that_people_wrote() {
     let mail = mail_with(&[("name", "Jordan"), ("email", "jordan@example.com")]);
-    assert_eq!(format!("{mail:?}"), r#"Mail { subject: "General enquiry enq_9F3K2P (form contact-us)", .. }"#);
+    assert_eq!(format!("{mail:?}"), r#"Mail { subject: "Contact us enq_9F3K2P", .. }"#);
 }
 
 /// The values that the text part shows, its long lines put together again.
@@ -346,16 +464,17 @@ fn sent_text() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
 }
 
-/// Names, values and what is left when they are cut out of the HTML part.
+/// Names, values and what is left when they are cut out of the HTML part. A link's text is the value.
 fn taken_apart(html: &str) -> (Vec<String>, Vec<String>, String) {
-    let (names, frame) = cut_out(html, "\n<dt><bdi>", "</bdi></dt>");
-    let (values, frame) = cut_out(&frame, "\n<dd", "</dd>");
-    let value = |html: &str| match html.split_once('>') {
-        Some((r#" class="empty""#, "empty")) => String::new(),
-        Some((_, text)) => unescaped(text),
-        None => panic!("{html}"),
+    let (names, frame) = cut_out(html, "\n<tr><td class=\"name\"", "</td></tr>");
+    let (values, frame) = cut_out(&frame, "\n<tr><td class=\"value\"", "</td></tr>");
+    let name = |html: &str| unescaped(cut_out(html, "<bdi>", "</bdi>").0[0]);
+    let value = |html: &str| match html.split_once('>').unwrap().1 {
+        r#"<i class="empty">empty</i>"# => String::new(),
+        link if link.starts_with("<a ") => unescaped(cut_out(link, "\">", "</a>").0[0]),
+        text => unescaped(text),
     };
-    (names.into_iter().map(unescaped).collect(), values.into_iter().map(value).collect(), frame)
+    (names.into_iter().map(name).collect(), values.into_iter().map(value).collect(), frame)
 }
 
 proptest! {
@@ -363,7 +482,8 @@ proptest! {
     fn whatever_is_sent_is_shown_and_does_nothing(
         fields in prop::collection::btree_map(sent_text(), sent_text(), 0..6),
     ) {
-        let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let mut fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        fields.sort_by_key(|(name, value)| Reverse(prominence(name, value)));
         let names: Vec<_> = fields.iter().map(|(name, _)| visible(name)).collect();
         let values: Vec<_> = fields.iter().map(|(_, value)| Field::of("", None, value, &[]).lines.join("\n")).collect();
         let (mail, bare) = (mail_with(&fields), mail_with(&[]));
@@ -380,5 +500,22 @@ proptest! {
         let places = mail.text.split('\n').filter(|line| line.starts_with('[')).count();
         prop_assert_eq!(places, fields.len());
         prop_assert_eq!(frame_of_text(&mail.text), frame_of_text(&bare.text));
+    }
+
+    #[test]
+    fn whatever_is_sent_as_a_phone_number_is_shown_and_calls_nothing_but_its_digits(
+        value in "[0-9+ ()\u{a0}.-]{0,30}|[\u{202a}\u{202d}\u{2068}]?[+0][0-9 ]{6,14}[\u{202c}\u{2069}]?|\\PC{0,20}",
+    ) {
+        let mail = mail_with(&[("phone", &value)]);
+        let shown = visible(&value);
+        prop_assert_eq!(taken_apart(&mail.html).1, [shown.as_str()]);
+        let links = links(&mail);
+        prop_assert!(links.len() <= 1);
+        for link in links {
+            let digits = |text: &str| text.replace("(0)", "").chars().filter(char::is_ascii_digit).collect::<String>();
+            let target = link.strip_prefix("tel:").unwrap();
+            prop_assert!(target.trim_start_matches('+').bytes().all(|byte| byte.is_ascii_digit()));
+            prop_assert_eq!(digits(target), if target.starts_with('+') { digits(&shown) } else { digits(&shown.replace("(0)", "0")) });
+        }
     }
 }

@@ -1,5 +1,12 @@
 //! Text of the sender's, with all of it seen.
 
+use super::phone::{is_number, is_part_of_number, number_at_start};
+
+/// The fewest digits before a mark that is taken as the end of a phone number.
+const NUMBER_DIGITS: usize = 7;
+/// The most marks that phones put on one side of a number.
+const MARKS: usize = 3;
+
 /// What a character does to a reader who trusts their eyes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -18,11 +25,24 @@ enum Kind {
 ///
 /// A selector stays only after something drawn, and a joiner after either, or a run of them could carry a message that
 /// nobody sees.
+///
+/// The direction marks that phones put around a number, when somebody copies it from their contacts, are left out: without
+/// them, the digits are shown in the order in which they were sent.
 pub(super) fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut before = Kind::Hidden;
+    // How many digits the number has that `shown` ends with.
+    let mut digits = 0;
     let mut rest = text;
     while let Some(character) = rest.chars().next() {
+        let is_after_number = digits >= NUMBER_DIGITS && shown.ends_with(|last: char| last.is_ascii_digit());
+        let marks = if is_after_number { marks_after_number(rest) } else { marks_before_number(rest) };
+        if marks > 0 {
+            before = Kind::Hidden;
+            rest = &rest[marks..];
+            continue;
+        }
+        digits = if is_part_of_number(character) { digits + usize::from(character.is_ascii_digit()) } else { 0 };
         let flag = subdivision_flag(rest);
         let unit = flag.unwrap_or(&rest[..character.len_utf8()]);
         let kind = match (kind(character), before) {
@@ -74,6 +94,36 @@ fn kind(character: char) -> Kind {
         | '\u{e0000}'..='\u{e0fff}' => Kind::Hidden,
         _ => Kind::Drawn,
     }
+}
+
+/// The length of the marks that `text` starts with if they open the direction of a phone number, which ends with a mark that
+/// closes it, or with the line. A mark that reorders more than a number is no part of one. Looks only as far ahead as a
+/// number can be long.
+fn marks_before_number(text: &str) -> usize {
+    let marks = length_of_marks(
+        text,
+        |mark| matches!(mark, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202b}' | '\u{202d}'..='\u{202e}' | '\u{2066}'..='\u{2068}'),
+    );
+    if marks == 0 {
+        return 0;
+    }
+    let number = number_at_start(&text[marks..]);
+    let after = &text[marks + number.len()..];
+    let number = if after.is_empty() { number.trim_end_matches(' ') } else { number };
+    let is_closed = after.is_empty() || marks_after_number(after) > 0;
+    let is_whole = number.ends_with(|last: char| last.is_ascii_digit()) && is_number(number);
+    if is_closed && is_whole { marks } else { 0 }
+}
+
+/// The length of the marks that `text` starts with if they close the direction of the number before them.
+fn marks_after_number(text: &str) -> usize {
+    let marks = length_of_marks(text, |mark| matches!(mark, '\u{200e}'..='\u{200f}' | '\u{202c}' | '\u{2069}'));
+    let goes_on = |next: char| next.is_alphanumeric() || kind(next) != Kind::Drawn;
+    if text[marks..].starts_with(goes_on) { 0 } else { marks }
+}
+
+fn length_of_marks(text: &str, is_mark: impl Fn(char) -> bool) -> usize {
+    text.chars().take(MARKS).take_while(|&character| is_mark(character)).map(char::len_utf8).sum()
 }
 
 /// The flag of a part of a country that `text` starts with, such as Scotland's: a black flag, the part's code of 3 to 6
@@ -158,7 +208,57 @@ mod tests {
         check(&format!("🏁{}\u{e007f}", tags(5)), &format!("🏁{}[U+E007F]", codes(5)));
     }
 
+    #[test]
+    fn the_marks_that_phones_put_around_a_number_are_not_shown() {
+        for (before, after) in [
+            ("\u{202a}", "\u{202c}"),
+            ("\u{202d}", "\u{202c}"),
+            ("\u{2066}", "\u{2069}"),
+            ("\u{2068}", "\u{2069}"),
+            ("\u{200e}", "\u{200e}"),
+            ("\u{200e}\u{202a}", "\u{202c}\u{200e}"),
+            ("", "\u{202c}"),
+            ("", "\u{200f}"),
+            ("\u{202b}", "\u{202c}"),
+            ("\u{202e}", "\u{202c}"),
+        ] {
+            for number in ["+44 7700 900123", "(020) 7946 0000", "07700900123", "+1 (212) 555-0123"] {
+                check(&format!("{before}{number}{after}"), number);
+                check(&format!("Call {before}{number}{after}, please"), &format!("Call {number}, please"));
+                check(&format!("({before}{number}{after})"), &format!("({number})"));
+            }
+        }
+        check("\u{202a}07700 900123", "07700 900123");
+        check("\u{202a}07700 900123\u{202c} or \u{202d}020 7946 0000\u{202c}", "07700 900123 or 020 7946 0000");
+    }
+
+    #[test]
+    fn marks_that_are_not_around_a_phone_number_are_written_as_their_codes() {
+        check("\u{202a}12.50\u{202c}", "[U+202A]12.50[U+202C]");
+        check("\u{202e}fdp.12345678\u{202c}", "[U+202E]fdp.12345678");
+        check("12345678\u{202e}fdp.exe", "12345678[U+202E]fdp.exe");
+        check("\u{202e}12345678 fdp.exe", "[U+202E]12345678 fdp.exe");
+        check("\u{202e}12345678fdp\u{202c}", "[U+202E]12345678fdp[U+202C]");
+        check("12345678\u{202c}fdp", "12345678[U+202C]fdp");
+        check("1234\u{202d}5678\u{202c}", "1234[U+202D]5678[U+202C]");
+        check("\u{200b}07700900123\u{200b}", "[U+200B]07700900123[U+200B]");
+        check("\u{feff}07700900123\u{61c}", "[U+FEFF]07700900123[U+061C]");
+        check("\u{202a}\u{202a}\u{202a}\u{202a}07700900123", "[U+202A]07700900123");
+        check("07700900123\u{202c}\u{202e}x", "07700900123[U+202C][U+202E]x");
+        check("\u{202a}12345678901234567\u{202c}", "[U+202A]12345678901234567");
+    }
+
     proptest! {
+        #[test]
+        fn numbers_among_marks_keep_each_character_that_is_drawn(text in "[0-9+ x\u{200e}\u{202a}\u{202c}\u{202e}\u{2068}\u{2069}\u{fe0f}]{0,60}") {
+            let shown = visible(&text);
+            prop_assert_eq!(&visible(&shown), &shown);
+            let drawn = |text: &str| text.chars().filter(|&character| kind(character) == Kind::Drawn).collect::<String>();
+            let mut left = shown.chars();
+            prop_assert!(drawn(&text).chars().all(|character| left.any(|other| other == character)), "{}", shown);
+            prop_assert!(shown.chars().all(|character| kind(character) != Kind::Hidden), "{}", shown);
+        }
+
         #[test]
         fn what_is_drawn_is_kept_and_a_second_pass_changes_nothing(text: String, characters: Vec<char>) {
             for text in [text, characters.into_iter().collect()] {
