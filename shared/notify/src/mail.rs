@@ -28,13 +28,13 @@ use visible::visible;
 const TIME_FORMAT: &str = "%A %-d %B %Y, %H:%M:%S %Z";
 /// For a subject, where there is little room.
 const SHORT_TIME_FORMAT: &str = "%a %-d %b %H:%M";
-/// What a form is called that the registry does not have: its key is a stranger's text.
+/// The title of a form that is not in the registry. Its key is a stranger's text.
 const UNREGISTERED_TITLE: &str = "Unregistered form";
-/// The field that free text has in each registered form.
+/// The name of the field for free text in the registered forms.
 const MESSAGE: &str = "message";
-/// From how many characters a value of any field is free text: longer than a name, an address or a reference.
+/// A value with more characters is free text in any field: names, addresses and references are shorter.
 const FREE_TEXT_CHARACTERS: usize = 120;
-/// What ends a line of what people wrote, beside CR LF: LF, CR, VT, and Unicode's separators of lines and paragraphs.
+/// What breaks a line, besides CR LF: LF, CR, VT, and Unicode's separators of lines and paragraphs.
 const LINE_ENDS: [char; 5] = ['\n', '\r', '\u{b}', '\u{2028}', '\u{2029}'];
 
 /// A notification as mail, made from the record alone.
@@ -58,7 +58,7 @@ struct Content<'a> {
     environment: &'static str,
     is_sandbox: bool,
     reply: Reply,
-    /// What the enquirer wrote at length first, then the other fields, otherwise in the order sent.
+    /// Free text first, then the other fields, each in the order sent.
     fields: Vec<Field>,
 }
 
@@ -80,7 +80,7 @@ struct Due {
 struct Field {
     name: String,
     lines: Vec<String>,
-    /// Calls the value, if that is a phone number and the field is for one.
+    /// A link that calls the value, if the field is for a phone number and the value is one.
     tel_link: Option<String>,
     /// What was removed from name and value, in words; empty if nothing was.
     removed: String,
@@ -115,7 +115,7 @@ impl Mail {
         let reply_to = submission.fields.email();
         let label = |name: &str| rules.and_then(|rules| rules.label(name));
         let mut fields: Vec<_> = submission.fields.entries().collect();
-        fields.sort_by_key(|(name, value)| Reverse(prominence(name, value)));
+        fields.sort_by_cached_key(|(name, value)| Reverse(prominence(name, value)));
         let content = Content {
             subject: &subject,
             title,
@@ -230,7 +230,7 @@ fn in_words(redaction: &Redaction) -> String {
     if redaction.count == 1 { what.to_owned() } else { format!("{what} ({} times)", redaction.count) }
 }
 
-/// How far up a field belongs: the message first, then other free text, then the rest.
+/// The fields with the highest number come first: the message, then other free text, then the rest.
 fn prominence(name: &str, value: &str) -> u8 {
     match value.chars().nth(FREE_TEXT_CHARACTERS) {
         _ if value.trim().is_empty() => 0,

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-/// How many digits a number has that somebody can call: E.164 allows 15, and an area code with a short number has about 7.
+/// How many digits a phone number has: E.164 allows 15, and a local number without its area code has 7.
 const DIGITS: RangeInclusive<usize> = 7..=15;
 /// The longest number with its spaces and brackets, in bytes.
 const MAX_BYTES: usize = 40;
@@ -55,7 +55,7 @@ pub(super) fn number_at_start(text: &str) -> &str {
     end.map_or("", |(place, character)| &text[..place + character.len_utf8()])
 }
 
-/// Whether phone numbers have this character: a digit, or what people group digits with.
+/// Whether a phone number may contain this character: a digit, its plus sign, or what people group digits with.
 pub(super) fn is_part_of_number(character: char) -> bool {
     character.is_ascii_digit() || matches!(character, '+' | ' ' | '\u{a0}' | '(' | ')' | '-' | '.')
 }

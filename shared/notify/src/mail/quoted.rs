@@ -1,24 +1,25 @@
-//! Text of the sender's in the text part, where nothing but the start of a line tells their words from ours.
+//! The enquirer's text in the text part, where only the start of a line shows whether the enquirer or we wrote it.
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// How far a line is filled, in columns: what the narrow end of mail programs shows without breaking it themselves.
+/// How far a line is filled, in columns: narrow mail programs show this much without wrapping it themselves.
 const LINE_COLUMNS: usize = 72;
 /// The longest line that a mail may have, in bytes without its end (RFC 5322, 2.1.1).
 const LINE_BYTES: usize = 998;
-/// Starts what goes on from the line above, where the sender broke no line.
+/// Starts a line that continues the line above, where the enquirer did not break it.
 const CONTINUATION: &str = ": ";
 /// Joins the parts of one emoji.
 const ZERO_WIDTH_JOINER: char = '\u{200d}';
 
-/// One line of the sender's after `mark`, as lines that all start with a mark, the last without a line feed.
+/// One line that the enquirer wrote, after `mark`, as lines that all start with a mark, the last without a line feed.
 ///
-/// Left to a mail program, a long line would go on at the margin, where whoever counts columns could make it look like one
-/// of ours. It is broken after white space, no-break spaces included, and where a word is longer than a line, within the word;
-/// nothing is taken away, so the line can be put together again to the letter. (The HTML part shows it whole.)
+/// A mail program would wrap a long line at the margin, and somebody who counts columns could make the rest look like one of
+/// our lines. So we break it: after white space, including no-break spaces, and within a word that is longer than a line.
+/// Nothing is removed, so the line can be put together again exactly. (The HTML part shows it whole.)
 ///
-/// A URL stays in one piece, or mail programs would open a part of it. It has a line of its own then, and is of visible
-/// ASCII, which makes no line of ours. Nothing makes a line longer than [`LINE_BYTES`], neither a URL nor marks on a letter.
+/// A URL stays in one piece, because mail programs would open only a part of it. If it is too long for the rest of a line, it
+/// starts a new one. It must be visible ASCII: no space, and nothing that looks like one. No line is longer than
+/// [`LINE_BYTES`], whether by a URL or by accents on a letter.
 pub(super) fn quoted(mark: &str, line: &str) -> String {
     let mut lines = Lines { text: mark.to_owned(), columns: mark.width(), bytes: mark.len() };
     for (place, word) in line.split_inclusive(char::is_whitespace).enumerate() {

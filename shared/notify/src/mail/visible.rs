@@ -1,13 +1,13 @@
-//! Text of the sender's, with all of it seen.
+//! The enquirer's text, with every character visible.
 
 use super::phone::{is_number, is_part_of_number, number_at_start};
 
-/// The fewest digits before a mark that is taken as the end of a phone number.
+/// How many digits must stand before a mark that ends a phone number.
 const NUMBER_DIGITS: usize = 7;
 /// The most marks that phones put on one side of a number.
 const MARKS: usize = 3;
 
-/// What a character does to a reader who trusts their eyes.
+/// How a character shows.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// It is drawn, or is a space of some width.
@@ -20,13 +20,12 @@ enum Kind {
     Hidden,
 }
 
-/// The text with each character that hides or reorders written as its code, as in `[U+202E]`; what emoji and scripts are
-/// made of stays. A line feed is written as its code too: whoever wants lines splits the text first.
+/// The text with each character that hides or reorders written as its code, such as `[U+202E]`. Characters that emoji and
+/// scripts need stay. A line feed is written as its code too: split the text into lines first.
 ///
-/// A selector stays only after something drawn, and a joiner after either, or a run of them could carry a message that
-/// nobody sees.
+/// A selector stays only after a drawn character, and a joiner only after either. A run of them could carry a hidden message.
 ///
-/// The direction marks that phones put around a number, when somebody copies it from their contacts, are left out: without
+/// The direction marks that phones put around a number, when somebody copies it from their contacts, are left out. Without
 /// them, the digits are shown in the order in which they were sent.
 pub(super) fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -96,9 +95,8 @@ fn kind(character: char) -> Kind {
     }
 }
 
-/// The length of the marks that `text` starts with if they open the direction of a phone number, which ends with a mark that
-/// closes it, or with the line. A mark that reorders more than a number is no part of one. Looks only as far ahead as a
-/// number can be long.
+/// The length in bytes of the marks at the start of `text` if a phone number follows them, and then the marks that close them
+/// or the end of the line. Otherwise 0: they would reorder more than a number. Reads only as far as a phone number can go.
 fn marks_before_number(text: &str) -> usize {
     let marks = length_of_marks(
         text,
@@ -115,7 +113,7 @@ fn marks_before_number(text: &str) -> usize {
     if is_closed && is_whole { marks } else { 0 }
 }
 
-/// The length of the marks that `text` starts with if they close the direction of the number before them.
+/// The length in bytes of the marks at the start of `text`, after a phone number, if they end there; 0 if a word goes on.
 fn marks_after_number(text: &str) -> usize {
     let marks = length_of_marks(text, |mark| matches!(mark, '\u{200e}'..='\u{200f}' | '\u{202c}' | '\u{2069}'));
     let goes_on = |next: char| next.is_alphanumeric() || kind(next) != Kind::Drawn;
