@@ -29,7 +29,7 @@ const TIME_FORMAT: &str = "%A %-d %B %Y, %H:%M:%S %Z";
 /// For a subject, where there is little room.
 const SHORT_TIME_FORMAT: &str = "%a %-d %b %H:%M";
 /// The title of a form that is not in the registry. Its key is a stranger's text.
-const UNREGISTERED_TITLE: &str = "Unregistered form";
+const UNREGISTERED_TITLE: &str = "Enquiry from an unregistered form";
 /// The name of the field for free text in the registered forms.
 const MESSAGE: &str = "message";
 /// A value with more characters is free text in any field: names, addresses and references are shorter.

@@ -167,10 +167,10 @@ fn the_subject_holds_the_forms_title_and_the_id_and_nothing_else() {
         ("contact-us", None, "Contact us enq_9F3K2P"),
         ("complaint", Some(Dept::Complaints), "Complaint enq_9F3K2P"),
         ("hardship", Some(Dept::Hardship), "Financial hardship enq_9F3K2P"),
-        ("card_lost", Some(Dept::Support), "Unregistered form enq_9F3K2P"),
-        ("my-password-is-hunter2", None, "Unregistered form enq_9F3K2P"),
-        ("refund-approved-call-0", Some(Dept::Hardship), "Unregistered form enq_9F3K2P"),
-        (&longest, Some(Dept::Payments), "Unregistered form enq_9F3K2P"),
+        ("card_lost", Some(Dept::Support), "Enquiry from an unregistered form enq_9F3K2P"),
+        ("my-password-is-hunter2", None, "Enquiry from an unregistered form enq_9F3K2P"),
+        ("refund-approved-call-0", Some(Dept::Hardship), "Enquiry from an unregistered form enq_9F3K2P"),
+        (&longest, Some(Dept::Payments), "Enquiry from an unregistered form enq_9F3K2P"),
     ] {
         let fields = r#"{"subject":"Refund approved","title":"Refund approved","name":"Jordan"}"#;
         let mail = mail(enquiry(Environment::Sandbox, form, dept, fields));
