@@ -103,7 +103,19 @@ impl Mail {
     ///
     /// # Errors
     /// When a template cannot be rendered, which no enquiry is known to bring about. The error holds no data.
-    pub fn of(RecordedEnquiry { id, enquiry }: &RecordedEnquiry) -> Result<Self, askama::Error> {
+    pub fn of(record: &RecordedEnquiry) -> Result<Self, askama::Error> {
+        Self::with_reply_to(record.enquiry.submission.fields.email(), record)
+    }
+
+    /// The same email for when SES does not accept the enquirer's address as one to reply to.
+    pub(crate) fn without_reply_to(record: &RecordedEnquiry) -> Result<Self, askama::Error> {
+        Self::with_reply_to(None, record)
+    }
+
+    fn with_reply_to(
+        reply_to: Option<EmailAddress>,
+        RecordedEnquiry { id, enquiry }: &RecordedEnquiry,
+    ) -> Result<Self, askama::Error> {
         let submission = &enquiry.submission;
         let urgency = enquiry.first_response.map_or_else(String::new, |response| {
             format!("[{}] first response by {}: ", response.severity, in_london(response.due, SHORT_TIME_FORMAT))
@@ -112,7 +124,6 @@ impl Mail {
         let rules = submission.form.rules();
         let title = rules.map_or(UNREGISTERED_TITLE, |rules| rules.title);
         let subject = format!("{urgency}{title} {id}");
-        let reply_to = submission.fields.email();
         let label = |name: &str| rules.and_then(|rules| rules.label(name));
         let mut fields: Vec<_> = submission.fields.entries().collect();
         fields.sort_by_cached_key(|(name, value)| Reverse(prominence(name, value)));
@@ -168,7 +179,7 @@ impl Reply {
             ],
             Self::NoEmail => ["No field called \"email\" was sent.", NO_REPLY],
             Self::EmptyEmail => ["The field \"email\" is empty.", NO_REPLY],
-            Self::UnusableEmail => ["The field \"email\" is not a valid email address.", NO_REPLY],
+            Self::UnusableEmail => ["Email cannot be sent to the address in the field \"email\".", NO_REPLY],
         }
     }
 }

@@ -63,19 +63,19 @@ impl MailSender {
         Self { client: Ses::from_conf(config), sender, inboxes, configuration_set, budget }
     }
 
-    /// Has SES mail an enquiry to its department, and gives SES's id of the mail. Where SES does not like the request, it is
-    /// asked once more without the enquirer's address to reply to: nobody may keep a mail from a department by writing an
-    /// address that SES does not take. The mail's text holds it in any case.
+    /// Sends the email of an enquiry to its department, and returns SES's id of the email. If SES refuses the request, it is sent once
+    /// more without the enquirer's address as Reply-To: an address that SES does not accept must not keep the email from the department.
+    /// The email's text shows the address in any case.
     ///
     /// # Errors
     /// When SES did not confirm that it took it.
     pub async fn send(&self, record: &RecordedEnquiry, mail: &Mail) -> Result<String, SendError> {
         let asking = async {
-            match self.send_with(record, mail, mail.reply_to.as_ref()).await {
-                Err(error) if mail.reply_to.is_some() && is_bad_request(&error) => {
-                    self.send_with(record, mail, None).await
-                }
-                result => result,
+            let sent = self.send_with(record, mail).await;
+            let is_refused = mail.reply_to.is_some() && sent.as_ref().is_err_and(is_bad_request);
+            match is_refused.then(|| Mail::without_reply_to(record)) {
+                Some(Ok(mail)) => self.send_with(record, &mail).await,
+                _ => sent,
             }
         };
         match tokio::time::timeout(self.budget, asking).await {
@@ -91,7 +91,6 @@ impl MailSender {
         &self,
         record: &RecordedEnquiry,
         mail: &Mail,
-        reply_to: Option<&EmailAddress>,
     ) -> Result<SendEmailOutput, SdkError<SendEmailError, HttpResponse>> {
         let content = content_of(&record.id, mail).map_err(SdkError::construction_failure)?;
         let tags = tags_of(record).map_err(SdkError::construction_failure)?;
@@ -100,7 +99,7 @@ impl MailSender {
             .send_email()
             .from_email_address(self.sender_of(record.enquiry.environment))
             .destination(Destination::builder().set_to_addresses(Some(inboxes)).build())
-            .set_reply_to_addresses(reply_to.map(|address| vec![address.as_ascii().to_owned()]))
+            .set_reply_to_addresses(mail.reply_to.as_ref().map(|address| vec![address.as_ascii().to_owned()]))
             .content(content)
             .configuration_set_name(&self.configuration_set)
             .set_email_tags(Some(tags))
