@@ -1,4 +1,4 @@
-# Everything that one does here. `make help` lists it. Tools are installed under .local/, nothing elsewhere.
+# All tasks of this repository. `make help` lists them. Tools are installed under .local/ and nowhere else.
 
 # What running needs. Each of the other environments is installed when a target first needs it.
 VENV   := .local/venv
@@ -14,10 +14,10 @@ CHECK     := .local/check
 CHECKOV   := .local/checkov
 TEMPLATES := $(wildcard infra/*.yaml)
 
-# Built by name, not as the workspace: cargo would give the functions the features that the tests' dependencies need.
+# Build the functions by name. If cargo built the whole workspace, they would get features that only the tests need.
 FUNCTIONS := $(addprefix --package ,$(notdir $(wildcard functions/*)))
 
-# The local stack takes the builds from here, wherever the developer's cargo usually puts them.
+# The local stack reads the builds from here, even if your cargo usually puts them somewhere else.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
 SAM := .local/sam
@@ -55,14 +55,14 @@ down: $(VENV)/ready ## stop what `make up` started
 logs: $(VENV)/ready ## follow the logs of what `make up` started
 	@$(STACK) logs
 
-mailbox: $(VENV)/ready ## print the emails that the local AWS has taken
+mailbox: $(VENV)/ready ## print the emails that the local AWS has received
 	@$(STACK) mailbox
 
 watch: cargo $(VENV)/ready $(CARGO_LAMBDA)/ready ## the function on port 9000, rebuilt at every save, with the local AWS behind it
 	cargo build --locked $(FUNCTIONS)
 	@$(WITH_CARGO_LAMBDA) $(STACK) --binaries target/debug watch
 
-test: $(VENV)/ready binaries ## all tests; those end to end and the upgrade run on a local AWS of their own
+test: $(VENV)/ready binaries ## run all tests; the end-to-end and upgrade tests use their own local AWS
 	cargo test --locked --workspace --exclude end-to-end --all-targets
 	STACK_DIR=.local/test RUST_TEST_THREADS=8 $(STACK) run cargo test --locked --package end-to-end --tests
 	$(PYTHON) infra/local/test_upgrade.py
@@ -81,32 +81,32 @@ check: cargo $(CHECK)/ready $(CHECKOV)/ready $(CARGO_DENY) $(CARGO_MACHETE) ## f
 build: cargo arm64 $(CARGO_LAMBDA)/ready ## the functions' zips for AWS (arm64), under target/lambda/
 	$(WITH_CARGO_LAMBDA) cargo lambda build --release --arm64 --output-format zip $(FUNCTIONS)
 
-# The settings first: what is to be asked is asked, and what stops a deploy anyhow is said, before anything takes long.
-deploy: settings $(SAM)/ready build ## to AWS: make deploy ENVIRONMENT=sandbox, or live; asks, checks, deploys, tests
+# `settings` comes first: it asks for missing settings and reports what would stop the deploy, before the build takes minutes.
+deploy: settings $(SAM)/ready build ## deploy to AWS: make deploy ENVIRONMENT=sandbox (or live); asks for settings, checks, deploys, tests
 	@$(PYTHON) infra/deploy.py $(ENVIRONMENT)
 
-deployment-id: $(VENV)/ready ## after a change of the gateway in infra/template.yaml: have it deployed
+deployment-id: $(VENV)/ready ## run this after you change the gateway in infra/template.yaml, or the change is not deployed
 	$(PYTHON) infra/deployment_id.py --write
 
-bank-holidays: $(VENV)/ready ## fetch the bank holidays of England and Wales again
+bank-holidays: $(VENV)/ready ## download the latest bank holidays of England and Wales
 	curl --fail --silent --show-error $(BANK_HOLIDAYS) | $(PYTHON) infra/bank_holidays.py
 
 bench: valgrind node zips $(BENCH)/python.zip $(BENCH)/node-bundled.zip ## how fast it is beside the same endpoint in Python and Node; writes README's table
 	$(DRIVER) compare
 
-bench-load: binaries ## how throughput grows with environments, and what a flood costs; writes bench/README.md's tables
+bench-load: binaries ## measure throughput by number of Lambda environments, and the cost of a flood; writes bench/README.md's tables
 	$(DRIVER) load
 
-bench-check: valgrind binaries build ## instructions, sizes, connections and calls, held against bench/ceilings.toml
+bench-check: valgrind binaries build ## compare instructions, sizes, connections and calls with bench/ceilings.toml
 	$(DRIVER) check
 
-# ---- What those need -------------------------------------------------------------------------------------------------
+# ---- What the targets above need -------------------------------------------------------------------------------------
 
-# For this machine, as in production: the local stack runs what AWS would.
+# Release builds for this machine, so that the local stack runs the same code as AWS.
 binaries: cargo
 	cargo build --locked --release $(FUNCTIONS)
 
-# As one would zip them for AWS. The peers are copied to where what they need is installed.
+# Zips like those for AWS. The peers are copied to .local/bench, and their dependencies are installed there.
 zips: binaries
 	cargo build --locked --release $(addprefix --package ,$(filter lambda%,$(FLOORS)))
 	cargo build --locked --release $(addprefix --package ,$(filter poller%,$(FLOORS)))
@@ -133,7 +133,7 @@ valgrind:
 
 node:
 	@command -v npm >/dev/null && node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' || { \
-		echo "Node 20 or newer, with npm, is missing: https://nodejs.org"; exit 1; }
+		echo "Node 20 or newer, with npm, is missing. Install it: https://nodejs.org"; exit 1; }
 
 settings: $(VENV)/ready
 	@$(PYTHON) infra/deploy.py --settings $(ENVIRONMENT)
@@ -156,7 +156,7 @@ $(ENVIRONMENTS):
 	@command -v python3 >/dev/null || { \
 		echo "python3 is missing. Install Python 3.11 or newer (Debian, Ubuntu: apt-get install python3 python3-venv)"; exit 1; }
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-		echo "$$(python3 --version) is too old. Install Python 3.11 or newer and have it first in PATH as python3"; exit 1; }
+		echo "$$(python3 --version) is too old. Install Python 3.11 or newer and put it first in PATH as python3"; exit 1; }
 	@python3 -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo "Python's venv module is missing. Install it (Debian, Ubuntu: apt-get install python3-venv)"; exit 1; }
 	@echo "Installing $< into $(@D), once"
@@ -164,7 +164,7 @@ $(ENVIRONMENTS):
 	@$(@D)/bin/pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-# Files named like the package with its version: another version is another file.
+# Each file is named after the package and its version, so a new version is installed as a new file.
 .local/cargo/cargo-%:
 	@echo "Installing cargo-$* into .local/cargo, once; this takes some minutes"
 	env -u CARGO_TARGET_DIR cargo install --quiet --locked --root .local/cargo cargo-$*
