@@ -1,7 +1,6 @@
-"""Reads the template of the ring and says what in it breaks a rule of ours; and shows that each rule would be noticed broken.
+"""Checks the ring's template against our own rules, and tests that each rule detects a violation.
 
-cfn-lint and checkov know what is good for everybody. These are the rules that they do not know, or get wrong, and for which the
-template waives theirs.
+These are rules that cfn-lint and checkov do not have, or that replace a rule of theirs that the template waives.
 """
 
 import json
@@ -24,43 +23,43 @@ HEADERS = {
     "gatewayresponse.header.x-content-type-options": "'nosniff'",
     "gatewayresponse.header.access-control-allow-origin": "'*'",
 }
-# What the gateway says of a path that does not exist, with and without an Authorization header.
-NO_SUCH_ROUTE = {
+# The types of the gateway's response to an unknown path, with and without an Authorization header.
+ROUTE_NOT_FOUND_TYPES = {
     "MISSING_AUTHENTICATION_TOKEN", "RESOURCE_NOT_FOUND", "INVALID_SIGNATURE", "ACCESS_DENIED", "EXPIRED_TOKEN", "UNAUTHORIZED",
     "INVALID_API_KEY",
 }
-# API Gateway's own list. cfn-lint takes any text.
+# API Gateway's own list. cfn-lint accepts any text.
 SECURITY_POLICIES = (
     botocore.session.get_session().get_service_model("apigateway").shape_for("SecurityPolicy").enum
 )
-# The alarms over all functions, each with Lambda's metric that it adds up.
+# The alarms over all functions, each with the Lambda metric that it adds up.
 OVER_ALL_FUNCTIONS = {"FunctionErrorsAlarm": "Errors", "FunctionThrottlesAlarm": "Throttles"}
 SUM_OF_ALL = {"Id": "all_functions", "Expression": "SUM(FILL(METRICS(), 0))", "ReturnData": True}
-# What CloudWatch takes in one alarm, beside the sum.
-METRICS_OF_AN_ALARM = 10
-# What a REST API waits for, at most.
+# CloudWatch's limit for one alarm, without the sum.
+MAX_METRICS_OF_AN_ALARM = 10
+# The longest time that a REST API waits for a function.
 GATEWAY_TIMEOUT_SECONDS = 29
 
 
 def nothing_is_allowed_to_everybody(template: Template) -> Iterator[str]:
-    """Wherever a policy or a permission may stand; what the functions' roles allow, test_grants.py knows to the letter."""
+    """In all policies and permissions. test_grants.py checks exactly what the functions' roles allow."""
     for name, part in template.resources.items():
         for inner in _mappings(part):
             if inner.get("Effect") == "Deny":
                 continue
-            # A permission for Lambda has no effect; a star in its source only stands for a part of our own gateway.
+            # A Lambda permission has no Effect. A star in its SourceArn stands only for a part of our own gateway.
             if "*" in json.dumps(inner if "Effect" in inner else inner.get("Principal")):
-                yield f"{name} allows something with a star: {inner}."
+                yield f"{name} has a star in what it allows: {inner}."
             if inner.keys() & {"NotPrincipal", "NotAction", "NotResource"}:
-                yield f"{name} allows all but something: {inner}."
+                yield f"{name} allows everything except what it lists: {inner}."
             if any(isinstance(document, str) for key, document in inner.items() if key.endswith("PolicyDocument")):
-                yield f"{name} has a policy that is but a text, which nobody reads here."
+                yield f"{name} has a policy that is a string, which this check cannot read."
 
 
-def every_log_group_ends(template: Template) -> Iterator[str]:
+def every_log_group_has_a_retention(template: Template) -> Iterator[str]:
     for name, group in template.of_type("AWS::Logs::LogGroup").items():
         if "RetentionInDays" not in group:
-            yield f"{name} keeps its lines for ever."
+            yield f"{name} keeps its lines forever."
 
 
 def every_function_has_a_log_group_of_its_own(template: Template) -> Iterator[str]:
@@ -69,7 +68,7 @@ def every_function_has_a_log_group_of_its_own(template: Template) -> Iterator[st
         config = function.get("LoggingConfig", {})
         group = groups.get(_target(config.get("LogGroup")), {})
         if group.get("LogGroupName") != {"!Sub": "/aws/lambda/" + function["FunctionName"]["!Sub"]}:
-            yield f"{name} has no log group of its own."
+            yield f"{name} does not have its own log group."
         if config.get("LogFormat") != "JSON":
             yield f"{name} does not log JSON."
 
@@ -82,11 +81,11 @@ def every_function_has_its_limits(template: Template) -> Iterator[str]:
     called_by_the_gateway = _permitted(template, "apigateway.amazonaws.com")
     for name in called_by_the_gateway:
         if template.functions()[name].get("Timeout", 0) >= GATEWAY_TIMEOUT_SECONDS:
-            yield f"{name} may take longer than the gateway waits."
+            yield f"{name} may run longer than the gateway waits."
 
 
 def every_route_has_its_filters(template: Template) -> Iterator[str]:
-    """What the edge logs is counted for each function that the gateway calls."""
+    """Each function that the gateway calls has the metric filters for what the edge logs."""
     filters = [(_target(part["LogGroupName"]), part["FilterPattern"]) for part in template.of_type("AWS::Logs::MetricFilter").values()]
     for name in _permitted(template, "apigateway.amazonaws.com"):
         group = _target(template.functions()[name].get("LoggingConfig", {}).get("LogGroup"))
@@ -96,7 +95,7 @@ def every_route_has_its_filters(template: Template) -> Iterator[str]:
 
 
 def every_function_is_in_the_alarms_over_all_functions(template: Template) -> Iterator[str]:
-    """An alarm takes no search, so that these two name the functions one by one."""
+    """An alarm cannot use a search, so these two list the functions by name."""
     for alarm, metric in OVER_ALL_FUNCTIONS.items():
         queries = template.resources.get(alarm, {}).get("Properties", {}).get("Metrics", [])
         wanted = [SUM_OF_ALL]
@@ -108,13 +107,13 @@ def every_function_is_in_the_alarms_over_all_functions(template: Template) -> It
             yield f"{alarm} does not compare the sum over all functions."
         for query in queries:
             if query not in wanted:
-                yield f"{alarm} counts something that is no function's: {query}."
-        if len(queries) > 1 + METRICS_OF_AN_ALARM:
-            yield f"{alarm} has more than {METRICS_OF_AN_ALARM} metrics, which CloudWatch refuses: make it two."
+                yield f"{alarm} counts a metric that does not belong to a function: {query}."
+        if len(queries) > 1 + MAX_METRICS_OF_AN_ALARM:
+            yield f"{alarm} has more than {MAX_METRICS_OF_AN_ALARM} metrics, which CloudWatch refuses: split it in two."
 
 
-def what_fails_is_kept(template: Template) -> Iterator[str]:
-    """An asynchronous call has a destination for its failure, or the next one makes up for it; a queue has a dead-letter queue."""
+def no_failed_event_or_message_is_lost(template: Template) -> Iterator[str]:
+    """An asynchronous call has a failure destination, or the next call does its work. A queue has a dead-letter queue."""
     rules = template.of_type("AWS::Events::Rule")
     configs = template.of_type("AWS::Lambda::EventInvokeConfig")
     for name in _permitted(template, "events.amazonaws.com"):
@@ -122,13 +121,13 @@ def what_fails_is_kept(template: Template) -> Iterator[str]:
         targets = [
             (rule, target) for rule in rules.values() for target in rule["Targets"] if _target(target["Arn"]) == name
         ]
-        comes_again = all(rule.get("ScheduleExpression") == "rate(1 minute)" for rule, _ in targets)
-        if comes_again and config.get("MaximumRetryAttempts") == 0:
+        runs_every_minute = all(rule.get("ScheduleExpression") == "rate(1 minute)" for rule, _ in targets)
+        if runs_every_minute and config.get("MaximumRetryAttempts") == 0:
             continue
         if not config.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"):
-            yield f"{name} is called asynchronously, and what it fails on is lost."
+            yield f"{name} is called asynchronously, and events that it fails on are lost."
         if not all(target.get("DeadLetterConfig") for _, target in targets):
-            yield f"{name} is called by a rule, and what does not reach it is lost."
+            yield f"{name} is called by a rule, and events that do not reach it are lost."
     queues = template.of_type("AWS::SQS::Queue")
     for name, mapping in template.of_type("AWS::Lambda::EventSourceMapping").items():
         queue = queues[_target(mapping["EventSourceArn"])]
@@ -136,19 +135,19 @@ def what_fails_is_kept(template: Template) -> Iterator[str]:
         if _target(queue.get("RedrivePolicy", {}).get("deadLetterTargetArn")) not in queues:
             yield f"{name} reads a queue without a dead-letter queue."
         if mapping.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
-            yield f"{name} has a whole batch come again for one message."
+            yield f"{name} retries a whole batch when one message fails."
         if queue.get("VisibilityTimeout", 30) < 6 * function.get("Timeout", 0):
-            yield f"{name} reads a queue whose messages come again too soon."
+            yield f"{name} reads a queue that delivers messages again too soon."
 
 
-def who_sends_mail_is_held_back(template: Template) -> Iterator[str]:
-    """SES has a rate. Whoever sends has a limit of its own: how many of it run at once, or how many its queue starts."""
+def functions_that_send_email_have_a_concurrency_limit(template: Template) -> Iterator[str]:
+    """SES limits the sending rate. So a function that sends has a reserved concurrency, or its queue limits the concurrency."""
     mappings = template.of_type("AWS::Lambda::EventSourceMapping").values()
     for name, function in template.functions().items():
         role = template.resources.get(_target(function.get("Role")), {})
         if not any("ses:SendEmail" in _texts(statement.get("Action")) for statement in _mappings(role)):
             continue
-        bounded = [
+        limits = [
             mapping.get("ScalingConfig", {}).get("MaximumConcurrency")
             for mapping in mappings
             if _target(mapping["FunctionName"]) == name
@@ -156,31 +155,31 @@ def who_sends_mail_is_held_back(template: Template) -> Iterator[str]:
         called_otherwise = any(
             _target(permission["FunctionName"]) == name for permission in template.of_type("AWS::Lambda::Permission").values()
         )
-        if "ReservedConcurrentExecutions" not in function and (called_otherwise or not bounded or not all(bounded)):
-            yield f"{name} sends mail, and nothing bounds how many of it run at once."
+        if "ReservedConcurrentExecutions" not in function and (called_otherwise or not limits or not all(limits)):
+            yield f"{name} sends email, but has no concurrency limit."
 
 
-def every_table_is_kept_safe(template: Template) -> Iterator[str]:
+def every_table_is_safe_and_expires_records(template: Template) -> Iterator[str]:
     for name, table in template.of_type("AWS::DynamoDB::Table").items():
         if table.get("SSESpecification") != {"SSEEnabled": True}:
-            yield f"{name} is not encrypted under a key of the account."
+            yield f"{name} is not encrypted with a key of the account."
         if table.get("PointInTimeRecoverySpecification") != {"PointInTimeRecoveryEnabled": True}:
             yield f"{name} cannot be restored."
         if "DeletionProtectionEnabled" in table:
-            yield f"{name} would stay behind when a first deploy fails."
+            yield f"{name} would not be deleted if a first deploy fails."
         if table.get("TimeToLiveSpecification") != {"AttributeName": "expires_at", "Enabled": True}:
-            yield f"{name} does not forget what has expired."
+            yield f"{name} does not delete expired records."
     if template.resources["EnquiriesTable"].get("DeletionPolicy") not in ("Retain", "RetainExceptOnCreate"):
-        yield "EnquiriesTable goes with its stack."
+        yield "EnquiriesTable is deleted with its stack."
 
 
-def what_outlives_the_stack_goes_with_a_first_deploy_that_fails(template: Template) -> Iterator[str]:
+def a_first_deploy_that_fails_leaves_no_resources_behind(template: Template) -> Iterator[str]:
     for name, part in template.resources.items():
         policy = part.get("DeletionPolicy", "Delete")
         if policy == "Retain":
-            yield f"{name} would stay behind when a first deploy fails."
+            yield f"{name} would not be deleted if a first deploy fails."
         if (policy == "RetainExceptOnCreate") != (part.get("UpdateReplacePolicy") == "Retain"):
-            yield f"{name} is kept when it is removed and not when it is replaced, or the other way round."
+            yield f"{name} is kept when it is deleted but not when it is replaced, or the reverse."
 
 
 def every_queue_is_encrypted(template: Template) -> Iterator[str]:
@@ -198,111 +197,111 @@ def every_queue_is_encrypted(template: Template) -> Iterator[str]:
         if queue.get("SqsManagedSseEnabled") is not True and "KmsMasterKeyId" not in queue:
             yield f"{name} is not encrypted."
         if name not in over_tls:
-            yield f"{name} may be read without TLS."
+            yield f"{name} can be read without TLS."
 
 
-def every_gateway_response_wears_the_envelope(template: Template) -> Iterator[str]:
+def every_gateway_response_has_our_format(template: Template) -> Iterator[str]:
     responses = template.of_type("AWS::ApiGateway::GatewayResponse")
     for name, response in responses.items():
         body = _body(response)
         code = body.get("error", {}).get("code", "")
         if list(body) != ["error", "meta"] or list(body["error"]) != ["type", "code", "message", "doc_url"]:
-            yield f"{name} does not wear the envelope."
+            yield f"{name} does not have the format of our responses."
             continue
         if body["meta"] != {"request_id": "$context.requestId", "environment": "$context.stage"}:
-            yield f"{name} does not say which request it answers."
+            yield f"{name} does not have the request id and the environment in its meta."
         entry = ERRORS.get(code)
         if body["error"]["doc_url"] != "${DocUrlBase}#" + code or not entry:
-            yield f"{name} points to an explanation that is not there."
+            yield f"{name} has a doc_url that is not in docs/errors.md."
         elif (response["StatusCode"], body["error"]["type"]) != entry:
-            yield f"{name} answers {code} with another status or type than docs/errors.md: {entry.status}, {entry.type}."
+            yield f"{name} has another status or type for {code} than docs/errors.md: {entry.status}, {entry.type}."
         headers = response.get("ResponseParameters", {})
         if not HEADERS.items() <= headers.items():
-            yield f"{name} lacks a header that every answer bears."
+            yield f"{name} lacks a header that every response has."
         if response["StatusCode"] in ("429", "503") and "gatewayresponse.header.retry-after" not in headers:
-            yield f"{name} does not say when to try again."
-        if response["ResponseType"] in NO_SUCH_ROUTE and (response["StatusCode"], code) != ("404", "route_not_found"):
-            yield f"{name} does not say that there is no such route."
+            yield f"{name} has no retry-after header."
+        if response["ResponseType"] in ROUTE_NOT_FOUND_TYPES and (response["StatusCode"], code) != ("404", "route_not_found"):
+            yield f"{name} is not a 404 route_not_found."
     types = {response["ResponseType"] for response in responses.values()}
-    for kind in {"DEFAULT_4XX", "DEFAULT_5XX", "WAF_FILTERED", *NO_SUCH_ROUTE} - types:
-        yield f"{kind} is answered in the gateway's own words."
+    for kind in {"DEFAULT_4XX", "DEFAULT_5XX", "WAF_FILTERED", *ROUTE_NOT_FOUND_TYPES} - types:
+        yield f"{kind} has no gateway response, so its format is the gateway's own."
 
 
 def the_contract_lists_every_gateway_response(template: Template) -> Iterator[str]:
-    """The rule above compares the template's with docs/errors.md, and this one the contract's with the template's."""
-    answered = {
+    """The rule above compares the template with docs/errors.md. This one compares the contract with the template."""
+    in_template = {
         response["ResponseType"]: (response["StatusCode"], _body(response).get("error", {}).get("code"))
         for response in template.of_type("AWS::ApiGateway::GatewayResponse").values()
     }
-    promised = {
+    in_contract = {
         kind: (status, code)
         for kinds, status, code in re.findall(r"^\| (`[A-Z0-9_`, ]+`) \| (\d{3}) \| `(\w+)`", CONTRACT, re.M)
         for kind in re.findall(r"\w+", kinds)
     }
-    for kind in sorted(answered.keys() | promised.keys()):
-        if answered.get(kind) != promised.get(kind):
-            yield f"{kind} is {promised.get(kind)} in docs/contract.md, and the gateway answers {answered.get(kind)}."
+    for kind in sorted(in_template.keys() | in_contract.keys()):
+        if in_template.get(kind) != in_contract.get(kind):
+            yield f"{kind} is {in_contract.get(kind)} in docs/contract.md, but {in_template.get(kind)} in the template."
 
 
-def every_gateway_takes_tls_1_2_at_least(template: Template) -> Iterator[str]:
+def every_gateway_requires_tls_1_2_or_newer(template: Template) -> Iterator[str]:
     for name, api in template.of_type("AWS::ApiGateway::RestApi", "AWS::ApiGateway::DomainName").items():
         policy = api.get("SecurityPolicy", "TLS_1_0")
         if policy not in SECURITY_POLICIES:
             yield f"{name} has a security policy that API Gateway does not know: {policy}."
         elif not re.match(r"TLS_1_2$|SecurityPolicy_TLS13_1_[23]_", policy):
-            yield f"{name} may be called with TLS below 1.2."
+            yield f"{name} accepts TLS below 1.2."
         if policy.startswith("SecurityPolicy_") != (api.get("EndpointAccessMode") in ("BASIC", "STRICT")):
-            yield f"{name} has a security policy that does not go with its endpoint access mode."
+            yield f"{name} has a security policy that does not fit its endpoint access mode."
 
 
 def every_waiver_has_a_reason(template: Template) -> Iterator[str]:
     for name, part in template.resources.items():
         for waived in part.get("Metadata", {}).get("checkov", {}).get("skip", []):
             if len(waived.get("comment", "").split()) < 4:
-                yield f"{name} waives {waived['id']} and does not say why."
+                yield f"{name} waives {waived['id']} without a reason."
     lines = template.source.splitlines()
     explained = set()
     for waived, line in templates.listed_under("ignore_checks", template.source):
-        # One reason for each: several in one line would share the comment above it.
+        # Each waiver needs its own reason. Several on one line would share the comment above it.
         if line in explained or not lines[line - 1].strip().startswith("# "):
-            yield f"{waived} is waived and nothing says why."
+            yield f"{waived} is waived without a reason."
         explained.add(line)
 
 
 RULES = [
     nothing_is_allowed_to_everybody,
-    every_log_group_ends,
+    every_log_group_has_a_retention,
     every_function_has_a_log_group_of_its_own,
     every_function_has_its_limits,
     every_route_has_its_filters,
     every_function_is_in_the_alarms_over_all_functions,
-    what_fails_is_kept,
-    who_sends_mail_is_held_back,
-    every_table_is_kept_safe,
-    what_outlives_the_stack_goes_with_a_first_deploy_that_fails,
+    no_failed_event_or_message_is_lost,
+    functions_that_send_email_have_a_concurrency_limit,
+    every_table_is_safe_and_expires_records,
+    a_first_deploy_that_fails_leaves_no_resources_behind,
     every_queue_is_encrypted,
-    every_gateway_response_wears_the_envelope,
+    every_gateway_response_has_our_format,
     the_contract_lists_every_gateway_response,
-    every_gateway_takes_tls_1_2_at_least,
+    every_gateway_requires_tls_1_2_or_newer,
     every_waiver_has_a_reason,
 ]
 
 
 def problems(text: str) -> list[str]:
-    """What is wrong with a template, in words; nothing when all is well."""
+    """A message for each problem in a template."""
     template = Template(text)
     return [problem for rule in RULES for problem in rule(template)]
 
 
 def _target(value: object) -> str | None:
-    """The resource that a !Ref or !GetAtt names."""
+    """The name of the resource in a !Ref or !GetAtt."""
     if isinstance(value, dict):
         return next((text.split(".")[0] for tag, text in value.items() if tag in ("!Ref", "!GetAtt")), None)
     return None
 
 
 def _mappings(value: object) -> Iterator[dict]:
-    """All that is a mapping, at any depth."""
+    """All mappings in a value, at any depth."""
     if isinstance(value, dict):
         yield value
         value = list(value.values())
@@ -322,7 +321,7 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def _sum_of_a_function(name: str, full_name: str, metric: str) -> dict:
-    """How an alarm counts a metric of one function. The runbook's `by_function` shows the Id."""
+    """The entry for one function in an alarm over all functions. The runbook's `by_function` shows the Id."""
     dimensions = [{"Name": "FunctionName", "Value": {"!Ref": name}}]
     return {
         "Id": full_name.removeprefix("${AWS::StackName}-").replace("-", "_"),
@@ -349,7 +348,7 @@ def _body(response: dict) -> dict:
         return {}
 
 
-# What the edge logs for any route.
+# The filters for what the edge logs for every route.
 FILTERS_OF_A_ROUTE = (
     '{ $.event = "limiter_failed_open" }', '{ $.event = "panic" }', '{ $.event = "unreadable_event" }', '{ $.outcome = "*" }',
     '{ $.code = "*" }', "{ $.cold IS TRUE }",
@@ -364,16 +363,16 @@ Resources:
     Type: AWS::Serverless::Function
     Properties: { FunctionName: !Sub "${AWS::StackName}-further" }
 """
-# What somebody could change, into what, and what must be said of it.
-BROKEN = [
-    ("Principal: { Service: events.amazonaws.com }", 'Principal: "*"', "MailEventsFailedQueuePolicy allows something"),
-    ("Principal: { Service: events.amazonaws.com }", 'NotPrincipal: { AWS: "123456789012" }', "allows all but something"),
-    ("Principal: { Service: apigateway.amazonaws.com }", 'Principal: { AWS: "*" }', "ApiGatewayAccountRole allows something"),
-    ("Principal: apigateway.amazonaws.com", 'Principal: "*"', "EnquiriesPermission allows something"),
-    ("      BillingMode: PAY_PER_REQUEST\n", TABLE_OPEN_TO_ALL, "EnquiriesTable allows something"),
-    ("      BillingMode: PAY_PER_REQUEST\n", "      ResourcePolicy: { PolicyDocument: '{}' }\n", "EnquiriesTable has a policy that is but a text"),
+# Text of the template, a replacement that breaks a rule, and a part of the expected message.
+VIOLATIONS = [
+    ("Principal: { Service: events.amazonaws.com }", 'Principal: "*"', "MailEventsFailedQueuePolicy has a star"),
+    ("Principal: { Service: events.amazonaws.com }", 'NotPrincipal: { AWS: "123456789012" }', "allows everything except what it lists"),
+    ("Principal: { Service: apigateway.amazonaws.com }", 'Principal: { AWS: "*" }', "ApiGatewayAccountRole has a star"),
+    ("Principal: apigateway.amazonaws.com", 'Principal: "*"', "EnquiriesPermission has a star"),
+    ("      BillingMode: PAY_PER_REQUEST\n", TABLE_OPEN_TO_ALL, "EnquiriesTable has a star"),
+    ("      BillingMode: PAY_PER_REQUEST\n", "      ResourcePolicy: { PolicyDocument: '{}' }\n", "EnquiriesTable has a policy that is a string"),
     ("-record-mail-event\n      RetentionInDays: !Ref LogRetentionDays", "-record-mail-event", "RecordMailEventLogs keeps"),
-    ("LogGroup: !Ref SendNotificationLogs", "LogGroup: !Ref CreateEnquiryLogs", "SendNotificationFunction has no log group"),
+    ("LogGroup: !Ref SendNotificationLogs", "LogGroup: !Ref CreateEnquiryLogs", "SendNotificationFunction does not have its own log group"),
     ("LogFormat: JSON", "LogFormat: Text", "CreateEnquiryFunction does not log JSON"),
     ("      Timeout: 10\n", "", "CreateEnquiryFunction has no Timeout"),
     ("      Timeout: 10\n", "      Timeout: 30\n", "longer than the gateway waits"),
@@ -383,73 +382,73 @@ BROKEN = [
     ("{ $.cold IS TRUE }", "{ $.cold IS FALSE }", "CreateEnquiryFunction has no filter for { $.cold IS TRUE }"),
     ('"limiter_failed_open"', '"limiter_open"', "CreateEnquiryFunction has no filter for"),
     ("Dimensions: *send_notification", "Dimensions: *create_enquiry", "does not count the throttles of SendNotificationFunction"),
-    ("MetricName: Errors", "MetricName: Invocations", "FunctionErrorsAlarm counts something that is no function's"),
+    ("MetricName: Errors", "MetricName: Invocations", "FunctionErrorsAlarm counts a metric that does not belong to a function"),
     ("SUM(FILL(METRICS(), 0))", "MIN(METRICS())", "FunctionErrorsAlarm does not compare the sum"),
-    ("OnFailure: { Destination: !GetAtt MailEventsFailedQueue.Arn }", "OnFailure: {}", "what it fails on is lost"),
-    ("DeadLetterConfig: { Arn: !GetAtt MailEventsFailedQueue.Arn }", "InputPath: $", "what does not reach it is lost"),
+    ("OnFailure: { Destination: !GetAtt MailEventsFailedQueue.Arn }", "OnFailure: {}", "events that it fails on are lost"),
+    ("DeadLetterConfig: { Arn: !GetAtt MailEventsFailedQueue.Arn }", "InputPath: $", "events that do not reach it are lost"),
     ("rate(1 minute)", "rate(1 day)", "RequeueNotificationsFunction is called asynchronously"),
     ("deadLetterTargetArn: !GetAtt NotificationsDeadLetterQueue.Arn", "deadLetterTargetArn: elsewhere", "without a dead-letter queue"),
-    ("FunctionResponseTypes: [ReportBatchItemFailures]", "Enabled: true", "a whole batch"),
-    ("VisibilityTimeout: 180", "VisibilityTimeout: 60", "come again too soon"),
-    ("ScalingConfig: {", "Tags: {", "SendNotificationFunction sends mail, and nothing bounds"),
+    ("FunctionResponseTypes: [ReportBatchItemFailures]", "Enabled: true", "retries a whole batch"),
+    ("VisibilityTimeout: 180", "VisibilityTimeout: 60", "delivers messages again too soon"),
+    ("ScalingConfig: {", "Tags: {", "SendNotificationFunction sends email, but has no concurrency limit"),
     ("SSESpecification: { SSEEnabled: true }", "SSESpecification: { SSEEnabled: false }", "EnquiriesTable is not encrypted"),
     ("PointInTimeRecoveryEnabled: true", "PointInTimeRecoveryEnabled: false", "EnquiriesTable cannot be restored"),
     ("      BillingMode: PAY_PER_REQUEST\n", "      BillingMode: PAY_PER_REQUEST\n      DeletionProtectionEnabled: true\n",
-     "EnquiriesTable would stay behind"),
-    ("DeletionPolicy: RetainExceptOnCreate", "DeletionPolicy: Retain", "ApiGatewayAccount would stay behind"),
+     "EnquiriesTable would not be deleted"),
+    ("DeletionPolicy: RetainExceptOnCreate", "DeletionPolicy: Retain", "ApiGatewayAccount would not be deleted"),
     ("DeletionPolicy: RetainExceptOnCreate\n    UpdateReplacePolicy: Retain", "DeletionPolicy: RetainExceptOnCreate",
-     "ApiGatewayAccount is kept when it is removed and not when it is replaced"),
-    ("AttributeName: expires_at, Enabled: true", "AttributeName: expires_at, Enabled: false", "EnquiriesTable does not forget"),
+     "ApiGatewayAccount is kept when it is deleted but not when it is replaced"),
+    ("AttributeName: expires_at, Enabled: true", "AttributeName: expires_at, Enabled: false", "EnquiriesTable does not delete expired records"),
     ("SqsManagedSseEnabled: true", "SqsManagedSseEnabled: false", "NotificationsQueue is not encrypted"),
-    ("Queues: [!Ref MailEventsFailedQueue]", "Queues: [!Ref NotificationsQueue]", "MailEventsFailedQueue may be read without TLS"),
-    ('"meta":{"request_id":"$context.requestId",', '"meta":{', "does not say which request it answers"),
-    ('{"error":{"type":"invalid_request_error","code":"request_blocked",', '{"code":"request_blocked",', "WafFilteredResponse does not wear"),
-    ("#request_blocked", "#blocked", "WafFilteredResponse points to an explanation"),
-    ('"code":"request_blocked"', '"code":"bad_request"', "WafFilteredResponse points to an explanation"),
-    ("${DocUrlBase}#request_blocked", "https://example.com/errors#request_blocked", "WafFilteredResponse points to an explanation"),
-    ('StatusCode: "403"', 'StatusCode: "400"', "WafFilteredResponse answers request_blocked with another status or type"),
+    ("Queues: [!Ref MailEventsFailedQueue]", "Queues: [!Ref NotificationsQueue]", "MailEventsFailedQueue can be read without TLS"),
+    ('"meta":{"request_id":"$context.requestId",', '"meta":{', "does not have the request id and the environment in its meta"),
+    ('{"error":{"type":"invalid_request_error","code":"request_blocked",', '{"code":"request_blocked",', "WafFilteredResponse does not have the format"),
+    ("#request_blocked", "#blocked", "WafFilteredResponse has a doc_url that is not in docs/errors.md"),
+    ('"code":"request_blocked"', '"code":"bad_request"', "WafFilteredResponse has a doc_url that is not in docs/errors.md"),
+    ("${DocUrlBase}#request_blocked", "https://example.com/errors#request_blocked", "WafFilteredResponse has a doc_url that is not in docs/errors.md"),
+    ('StatusCode: "403"', 'StatusCode: "400"', "WafFilteredResponse has another status or type for request_blocked"),
     ('"type":"api_error","code":"internal_error"', '"type":"invalid_request_error","code":"internal_error"',
-     "Default5xxResponse answers internal_error with another status or type"),
+     "Default5xxResponse has another status or type for internal_error"),
     ('StatusCode: "403"', 'StatusCode: "400"', "WAF_FILTERED is ('403', 'request_blocked') in docs/contract.md"),
     ("ResponseType: QUOTA_EXCEEDED", "ResponseType: BAD_REQUEST_BODY", "BAD_REQUEST_BODY is None in docs/contract.md"),
-    ("ResponseType: QUOTA_EXCEEDED", "ResponseType: BAD_REQUEST_BODY", "and the gateway answers None"),
+    ("ResponseType: QUOTA_EXCEEDED", "ResponseType: BAD_REQUEST_BODY", "but None in the template"),
     ("gatewayresponse.header.cache-control: \"'no-store'\"", "gatewayresponse.header.x-a: \"'a'\"", "lacks a header"),
-    ("gatewayresponse.header.retry-after: \"'1'\"", "gatewayresponse.header.x-a: \"'a'\"", "ThrottledResponse does not say when"),
-    ("ResponseType: WAF_FILTERED", "ResponseType: BAD_REQUEST_BODY", "WAF_FILTERED is answered in the gateway's own words"),
-    ("ResponseType: EXPIRED_TOKEN", "ResponseType: BAD_REQUEST_BODY", "EXPIRED_TOKEN is answered in the gateway's own words"),
+    ("gatewayresponse.header.retry-after: \"'1'\"", "gatewayresponse.header.x-a: \"'a'\"", "ThrottledResponse has no retry-after header"),
+    ("ResponseType: WAF_FILTERED", "ResponseType: BAD_REQUEST_BODY", "WAF_FILTERED has no gateway response"),
+    ("ResponseType: EXPIRED_TOKEN", "ResponseType: BAD_REQUEST_BODY", "EXPIRED_TOKEN has no gateway response"),
     (
         "ResponseType: INVALID_SIGNATURE\n      StatusCode: \"404\"", "ResponseType: INVALID_SIGNATURE\n      StatusCode: \"403\"",
-        "InvalidSignatureResponse does not say that there is no such route",
+        "InvalidSignatureResponse is not a 404 route_not_found",
     ),
-    ("SecurityPolicy: SecurityPolicy_TLS13_1_2_2021_06", "SecurityPolicy: TLS_1_0", "Api may be called with TLS below 1.2"),
-    ("      SecurityPolicy: SecurityPolicy_TLS13_1_2_2021_06\n", "", "Api may be called with TLS below 1.2"),
+    ("SecurityPolicy: SecurityPolicy_TLS13_1_2_2021_06", "SecurityPolicy: TLS_1_0", "Api accepts TLS below 1.2"),
+    ("      SecurityPolicy: SecurityPolicy_TLS13_1_2_2021_06\n", "", "Api accepts TLS below 1.2"),
     ("SecurityPolicy_TLS13_1_2_2021_06", "SecurityPolicy_TLS13_1_2_2021_07", "Api has a security policy that API Gateway does not know"),
-    ("      EndpointAccessMode: BASIC\n", "", "Api has a security policy that does not go with its endpoint access mode"),
-    ("            comment: There is nothing to cache, for every call posts something.\n", "", "Stage waives CKV_AWS_120"),
-    ("            # See CKV_AWS_73.\n            - WS2002", "            - WS2002", "WS2002 is waived"),
-    ("ignore_checks:\n            # See CKV_AWS_73.\n            - WS2002", "ignore_checks: [WS2002]", "WS2002 is waived"),
-    ("            - WS2002", "            [WS2002, E3002]", "E3002 is waived"),
+    ("      EndpointAccessMode: BASIC\n", "", "Api has a security policy that does not fit its endpoint access mode"),
+    ("            comment: There is nothing to cache, because the only route is a POST.\n", "", "Stage waives CKV_AWS_120 without a reason"),
+    ("            # See CKV_AWS_73.\n            - WS2002", "            - WS2002", "WS2002 is waived without a reason"),
+    ("ignore_checks:\n            # See CKV_AWS_73.\n            - WS2002", "ignore_checks: [WS2002]", "WS2002 is waived without a reason"),
+    ("            - WS2002", "            [WS2002, E3002]", "E3002 is waived without a reason"),
 ]
 
 
 class Rules(unittest.TestCase):
-    def test_the_template_keeps_them(self):
+    def test_the_template_follows_them(self):
         self.assertEqual(problems(TEXT), [])
 
-    def test_the_other_templates_keep_those_that_they_could_break(self):
+    def test_the_other_templates_follow_the_rules_that_apply_to_them(self):
         for path in (templates.PERIMETER, templates.INSIGHTS):
             template = Template(path.read_text())
-            for rule in (every_waiver_has_a_reason, nothing_is_allowed_to_everybody, every_gateway_takes_tls_1_2_at_least):
+            for rule in (every_waiver_has_a_reason, nothing_is_allowed_to_everybody, every_gateway_requires_tls_1_2_or_newer):
                 self.assertEqual(list(rule(template)), [])
 
-    def test_each_would_be_noticed_broken(self):
-        for old, new, says in BROKEN:
+    def test_each_detects_a_violation(self):
+        for old, new, message in VIOLATIONS:
             with self.subTest(old=old, new=new):
                 self.assertIn(old, TEXT)
                 found = problems(TEXT.replace(old, new, 1))
-                self.assertTrue(any(says in problem for problem in found), found)
+                self.assertTrue(any(message in problem for problem in found), found)
 
-    def test_the_firewall_blocks_floods_from_the_first_day_and_the_gateway_answers_what_is_blocked(self):
+    def test_the_firewall_always_blocks_floods_and_the_gateway_makes_the_response(self):
         self.assertNotIn("CustomResponse", templates.PERIMETER.read_text())
         rules = templates.load(templates.PERIMETER.read_text())["Resources"]["WebAcl"]["Properties"]["Rules"]
         for rule in rules:
@@ -457,13 +456,13 @@ class Rules(unittest.TestCase):
             if "RateBasedStatement" in rule["Statement"]:
                 self.assertEqual(action, {"Block": {}})
             else:
-                # In count mode these do not block: the first is what block mode does.
+                # The first action applies in block mode. In count mode, these rules only count.
                 self.assertIn(
                     action, ({"!If": ["Blocks", {"Block": {}}, {"Count": {}}]}, {"!If": ["Blocks", {"None": {}}, {"Count": {}}]})
                 )
         self.assertEqual(sum("RateBasedStatement" in rule["Statement"] for rule in rules), 1)
 
-    def test_the_alarm_for_bank_holidays_rings_once_a_day_at_most(self):
+    def test_the_alarm_for_bank_holidays_rings_at_most_once_a_day(self):
         alarm = Template(TEXT).resources["BankHolidaysEndingAlarm"]["Properties"]
         self.assertGreaterEqual(alarm["Period"], 24 * 60 * 60)
 
