@@ -1,7 +1,7 @@
-"""What would go wrong, found before anything is changed: in the account, in SES, in the stack and in the build.
+"""Checks the account, SES, the stack and the build for problems, before anything is changed.
 
-An error stops a deploy. A warning is what a deploy may go on with: above all what only keeps mails waiting, since each
-enquiry is recorded all the same, and its mail is sent when the cause is put right, for three days.
+An error stops the deploy. A warning does not. Most warnings are about problems that only delay emails: enquiries are still
+recorded, and their emails are sent if the cause is fixed within three days.
 """
 
 import re
@@ -13,46 +13,46 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 import commit
-from settings import GIVEN, TEMPLATE, Settings
+from settings import SET_BY_COMMAND, TEMPLATE, Settings
 
 ROOT = TEMPLATE.parents[1]
-# What the zips are built from.
+# The files and folders that the zips are built from.
 SOURCES = ("functions", "shared", "Cargo.toml", "Cargo.lock")
 INBOXES = ("InboxGeneral", "InboxSupport", "InboxPayments", "InboxHardship", "InboxComplaints", "InboxOnCall")
 AWS_CLI = ".local/venv/bin/aws"
-NOT_ALLOWED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
+ACCESS_DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
 ELF_ARM64 = 183  # e_machine of an ELF file, EM_AARCH64
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is not as it should be, and how to mend it."""
+    """A problem, and how to fix it."""
 
     is_error: bool
-    what: str
-    mend: str
+    problem: str
+    fix: str
 
     def __str__(self) -> str:
-        return f"{'error  ' if self.is_error else 'warning'}  {self.what}\n         {self.mend}"
+        return f"{'error  ' if self.is_error else 'warning'}  {self.problem}\n         {self.fix}"
 
 
-def error(what: str, mend: str) -> Finding:
-    return Finding(True, what, mend)
+def error(problem: str, fix: str) -> Finding:
+    return Finding(True, problem, fix)
 
 
-def warning(what: str, mend: str) -> Finding:
-    return Finding(False, what, mend)
+def warning(problem: str, fix: str) -> Finding:
+    return Finding(False, problem, fix)
 
 
 # ---- The build -------------------------------------------------------------------------------------------------------
 
 
 def check_zips(template: str, root: Path, sources_committed_at: int) -> Iterator[Finding]:
-    """The functions' zips: there, for arm64, and not older than what they are built from."""
+    """Checks that each function's zip exists, is for arm64, and is not older than its sources."""
     for path in sorted(set(re.findall(r"target/lambda/[\w-]+/bootstrap\.zip", template))):
         zipped = root / path
         if not zipped.is_file():
-            yield error(f"{path} is not there.", "Build it: make build")
+            yield error(f"{path} does not exist.", "Build it: make build")
             continue
         try:
             with zipfile.ZipFile(zipped) as archive, archive.open("bootstrap") as binary:
@@ -60,30 +60,31 @@ def check_zips(template: str, root: Path, sources_committed_at: int) -> Iterator
         except (KeyError, zipfile.BadZipFile):
             head = b""
         if head[:4] != b"\x7fELF" or int.from_bytes(head[18:20], "little") != ELF_ARM64:
-            yield error(f"{path} holds no function for arm64, which the template asks for.", "Build it again: make build")
+            yield error(f"{path} does not contain a function for arm64, which the template requires.", "Build it again: make build")
         elif zipped.stat().st_mtime < sources_committed_at:
-            yield error(f"{path} is older than the last commit of its sources.", "Build it again: make build")
+            yield error(f"{path} is older than the last commit that changed its sources.", "Build it again: make build")
 
 
 def check_tree(environment: str, version: str, changes: list[str]) -> Iterator[Finding]:
-    """That the commit is what is deployed."""
+    """Checks that the working tree is exactly a commit. Live requires this."""
     if version == "unknown":
-        what, mend = "This is no git repository, so nobody will know which version runs.", "Deploy from a clone."
+        problem, fix = "This is not a git repository, so the deployed version would be unknown.", "Deploy from a git clone."
     elif changes:
         files = ", ".join(changes[:5]) + (f" and {len(changes) - 5} more" if len(changes) > 5 else "")
-        what, mend = f"There is more here than the commit {version.removesuffix('-dirty')}: {files}.", "Commit it."
+        problem = f"There are changes that are not in the commit {version.removesuffix('-dirty')}: {files}."
+        fix = "Commit them."
         if environment == "live":
-            mend = "Commit it, then run again: make deploy ENVIRONMENT=live"
+            fix = "Commit them, then run again: make deploy ENVIRONMENT=live"
     else:
         return
-    yield error(what, mend) if environment == "live" else warning(what, mend)
+    yield error(problem, fix) if environment == "live" else warning(problem, fix)
 
 
 # ---- The account -----------------------------------------------------------------------------------------------------
 
 
 class Account:
-    """An AWS account as it is before a deploy. `client` gives an SDK client for a service, in the settings' region."""
+    """The AWS account before a deploy. `client` returns an SDK client for a service, in the settings' region."""
 
     def __init__(self, settings: Settings, client: Callable[[str], object]) -> None:
         self._settings = settings
@@ -91,20 +92,20 @@ class Account:
         self._client = client
         self._cli = f"{AWS_CLI} --region {settings.region}"
         self._identities: dict[str, dict | None] = {}
-        # The stack's present parameters, if there is a stack.
+        # The stack's current parameters, or None if there is no stack.
         self._stack: dict | None = None
         self._caller: dict = {}
         self._in_ses_sandbox = False
 
     def check(self) -> Iterator[Finding]:
-        """Everything; without credentials that work, and for this account, that alone."""
+        """Makes all checks. If the credentials do not work or are for another account, reports only that."""
         try:
             self._caller = self._client("sts").get_caller_identity()
         except NoCredentialsError:
-            yield error("There are no AWS credentials.", "Log in, or set AWS_PROFILE, so that the AWS CLI works.")
+            yield error("No AWS credentials were found.", "Log in to AWS, or set AWS_PROFILE.")
             return
         except (BotoCoreError, ClientError) as failure:
-            yield error(f"The AWS credentials do not work: {failure}", "Log in again, or choose others with AWS_PROFILE.")
+            yield error(f"The AWS credentials do not work: {failure}", "Log in to AWS again, or set another AWS_PROFILE.")
             return
         print(f"· account {self._caller['Account']} as {self._caller['Arn']}", flush=True)
         yield from self._check_number(self._caller["Account"])
@@ -121,24 +122,27 @@ class Account:
             try:
                 yield from check()
             except (BotoCoreError, ClientError) as failure:
-                refused = isinstance(failure, ClientError) and failure.response["Error"]["Code"] in NOT_ALLOWED
-                if refused:
-                    what = f"These credentials may not call {failure.operation_name}, so nobody knows {check.__doc__}."
-                    yield warning(what, "Allow them to, or see for yourself.")
+                is_denied = isinstance(failure, ClientError) and failure.response["Error"]["Code"] in ACCESS_DENIED
+                if is_denied:
+                    problem = f"Could not check {check.__doc__}: these credentials may not call {failure.operation_name}."
+                    yield warning(problem, "Allow this call, or check in the AWS console.")
                 else:
-                    yield error(f"AWS does not say {check.__doc__}: {failure}", "See whether the region is right, and try again.")
+                    yield error(f"Could not check {check.__doc__}: {failure}", "Check that the region is right, and try again.")
 
     def _check_number(self, number: str) -> Iterator[Finding]:
-        wanted, file = self._settings.account, self._settings.file
-        if wanted and wanted != number:
-            yield error(f"{file} says account {wanted}, and the credentials are for {number}.", "Use those of the other account.")
-        elif not wanted and self._settings.environment == "live":
+        expected, file = self._settings.account, self._settings.file
+        if expected and expected != number:
+            yield error(
+                f"The credentials are for account {number}, but {file} says account {expected}.",
+                f"Use credentials for account {expected}.",
+            )
+        elif not expected and self._settings.environment == "live":
             yield warning(
-                "Nothing keeps live from going to a wrong account.", f'If {number} is right: account = "{number}" in {file}'
+                "Live could be deployed to the wrong account.", f'If {number} is the right one, set account = "{number}" in {file}'
             )
 
     def _check_stack(self) -> Iterator[Finding]:
-        """the state that the stack is in"""
+        """the state of the stack"""
         name = self._settings.stack
         try:
             stack = self._client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
@@ -147,89 +151,91 @@ class Account:
                 raise
             return
         state = stack["StackStatus"]
-        events = f"Why, is in: {self._cli} cloudformation describe-stack-events --stack-name {name}"
-        if state == "REVIEW_IN_PROGRESS":  # a change set that was never executed, and no stack yet
+        events = f"Find the cause: {self._cli} cloudformation describe-stack-events --stack-name {name}"
+        if state == "REVIEW_IN_PROGRESS":  # only a change set that was never executed; there is no stack yet
             return
         if state in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"):
             yield error(
-                f"The stack {name} could not be made or removed, and takes no deploy any more ({state}).",
+                f"Creating or deleting the stack {name} failed, so it cannot be deployed to ({state}).",
                 f"{events}\n"
-                f"         Remove what is left of it: {self._cli} cloudformation delete-stack --stack-name {name}",
+                f"         Delete the stack: {self._cli} cloudformation delete-stack --stack-name {name}",
             )
             return
         if state.endswith("_IN_PROGRESS"):
-            yield error(f"Somebody is changing the stack {name} ({state}).", "Wait until that is over.")
+            yield error(f"Another change of the stack {name} is in progress ({state}).", "Wait until it has finished.")
         elif state in ("UPDATE_ROLLBACK_FAILED", "UPDATE_FAILED"):
             command = "continue-update-rollback" if state == "UPDATE_ROLLBACK_FAILED" else "rollback-stack"
             yield error(
-                f"An update of the stack {name} stopped half-way ({state}).",
-                f"{events}\n         Have it undone: {self._cli} cloudformation {command} --stack-name {name}",
+                f"An update of the stack {name} failed and was not rolled back ({state}).",
+                f"{events}\n         Roll it back: {self._cli} cloudformation {command} --stack-name {name}",
             )
         self._stack = {parameter["ParameterKey"]: parameter.get("ParameterValue") for parameter in stack.get("Parameters", [])}
-        made_for = self._stack.get("Environment", self._settings.environment)
-        if made_for != self._settings.environment:
+        created_for = self._stack.get("Environment", self._settings.environment)
+        if created_for != self._settings.environment:
             yield error(
-                f"The stack {name} is {made_for}, and a stack keeps the environment that it was made with.",
-                f"Another name for this one: stack in {self._settings.file}",
+                f"The stack {name} was created for {created_for}. A stack cannot change its environment.",
+                f"Set another name for this stack: stack in {self._settings.file}",
             )
-        yield from self._check_present_parameters()
+        yield from self._check_current_parameters()
 
-    def _check_present_parameters(self) -> Iterator[Finding]:
-        """What the deploy would change back that was changed in the stack alone, as docs/runbook.md has one do."""
-        file, present = self._settings.file, self._stack or {}
+    def _check_current_parameters(self) -> Iterator[Finding]:
+        """Reports parameters that somebody changed only in the stack (docs/runbook.md). The deploy would undo the change."""
+        file, current = self._settings.file, self._stack or {}
         differ = [
-            key for key, value in self._parameters.items() if key not in GIVEN and key in present and present[key] != value
+            key
+            for key, value in self._parameters.items()
+            if key not in SET_BY_COMMAND and key in current and current[key] != value
         ]
-        restored = present.get("RestoredEnquiriesTable")
+        restored = current.get("RestoredEnquiriesTable")
         if restored and "RestoredEnquiriesTable" in differ:
             differ.remove("RestoredEnquiriesTable")
             yield error(
-                f"The stack uses the restored table {restored}, and a deploy would have it use another again.",
-                f'Keep it: RestoredEnquiriesTable = "{restored}" in {file}. Another table is chosen as docs/runbook.md says.',
+                f"The stack uses the restored table {restored}. This deploy would make it use another table.",
+                f'Keep it: set RestoredEnquiriesTable = "{restored}" in {file}. To use another table, see docs/runbook.md.',
             )
         if differ:
-            changes = ", ".join(f"{key} (now {present[key]!r}, then {self._parameters[key]!r})" for key in differ)
+            changes = ", ".join(f"{key} (from {current[key]!r} to {self._parameters[key]!r})" for key in differ)
             yield warning(
-                f"The deploy changes what the stack was given: {changes}.",
-                f"What {file} did not mean to change was changed by hand, and the deploy undoes it: write it there to keep it.",
+                f"The deploy changes these parameters of the stack: {changes}.",
+                f"If somebody changed one by hand, the deploy undoes it. To keep the current value, write it into {file}.",
             )
 
     def _check_alarm_topic(self) -> Iterator[Finding]:
-        """whether alarms reach anybody"""
+        """whether anybody is notified of alarms"""
         topic, region, file = self._parameters["AlarmTopicArn"], self._settings.region, self._settings.file
         if topic and topic.split(":")[3] != region:
             yield error(
-                f"AlarmTopicArn is {topic}, and alarms reach topics of their own region only, {region}.",
-                f"AlarmTopicArn in {file} must be a topic in {region}, or empty.",
+                f"AlarmTopicArn is {topic}, but alarms can only use topics in their own region, {region}.",
+                f"Set AlarmTopicArn in {file} to a topic in {region}, or leave it empty.",
             )
         elif not topic and self._settings.environment == "live":
             name = f"{self._settings.stack}-alarms"
             partition = self._caller["Arn"].split(":")[1]
             arn = f"arn:{partition}:sns:{region}:{self._caller['Account']}:{name}"
-            yield self._not_at_first(
-                "Alarms reach nobody, for there is no AlarmTopicArn.",
-                f"Make a topic: {self._cli} sns create-topic --name {name}\n"
-                f"         Have it mail to somebody, who has to follow the link in that mail: {self._cli} sns subscribe "
+            yield self._error_at_first(
+                "Nobody is notified of alarms, because AlarmTopicArn is empty.",
+                f"Create a topic: {self._cli} sns create-topic --name {name}\n"
+                f"         Subscribe an email address, and follow the link in the email that it gets: {self._cli} sns subscribe "
                 f"--topic-arn {arn} --protocol email --notification-endpoint ADDRESS\n"
-                f'         And in {file}: AlarmTopicArn = "{arn}"',
+                f'         Then set AlarmTopicArn = "{arn}" in {file}',
             )
 
     def _check_log_role(self) -> Iterator[Finding]:
-        """whether API Gateway has a role to write access logs with"""
+        """whether API Gateway has a role for access logs"""
         role = self._client("apigateway").get_account().get("cloudwatchRoleArn")
-        # A first deploy that failed took its role along, and API Gateway still names it.
+        # When a first deploy fails, its role is deleted, but API Gateway still names it.
         if role and not self._role_exists(role):
             role = None
         choice, file = self._parameters["ApiGatewayLogRole"], self._settings.file
         if choice == "existing" and not role:
             yield error(
-                "API Gateway has no role to write access logs with, in this account and region.",
-                f'Have the stack make one: ApiGatewayLogRole = "create" in {file}',
+                "API Gateway has no role for access logs in this account and region.",
+                f'Let the stack create one: set ApiGatewayLogRole = "create" in {file}',
             )
         elif choice == "create" and role and role.split("/")[-1] != self._own("ApiGatewayAccountRole"):
             yield error(
-                f"API Gateway writes access logs with a role already, {role}, which other stacks may rely on.",
-                f'Keep it: ApiGatewayLogRole = "existing" in {file}',
+                f"API Gateway already has a role for access logs, {role}. Other stacks may rely on it.",
+                f'Keep it: set ApiGatewayLogRole = "existing" in {file}',
             )
 
     def _role_exists(self, arn: str) -> bool:
@@ -243,69 +249,72 @@ class Account:
     # ---- SES ---------------------------------------------------------------------------------------------------------
 
     def _check_ses_account(self) -> Iterator[Finding]:
-        """whether SES lets the account send"""
+        """whether SES lets the account send emails"""
         account = self._client("sesv2").get_account()
-        review = "SES says why, and how to answer, in its console under Account dashboard."
+        review = "The SES console shows the reason, and how to reply, under Account dashboard."
         if account.get("EnforcementStatus") == "SHUTDOWN":
-            yield self._not_at_first("SES has shut the account's sending down.", review)
+            yield self._error_at_first("SES has stopped this account from sending.", review)
         elif not account.get("SendingEnabled", False):
-            yield self._not_at_first(
-                "Sending is switched off for the account in this region.",
-                f"Switch it on: {self._cli} sesv2 put-account-sending-attributes --sending-enabled",
+            yield self._error_at_first(
+                "Sending is turned off for this account in this region.",
+                f"Turn it on: {self._cli} sesv2 put-account-sending-attributes --sending-enabled",
             )
         elif account.get("EnforcementStatus", "HEALTHY") != "HEALTHY":
-            yield warning(f"SES has the account's sending under review ({account['EnforcementStatus']}).", review)
+            yield warning(f"SES is reviewing this account's sending ({account['EnforcementStatus']}).", review)
         self._in_ses_sandbox = not account.get("ProductionAccessEnabled", False)
         if self._in_ses_sandbox:
-            yield self._not_at_first(
-                "The account is in SES's own sandbox: SES sends to verified addresses only, 200 mails a day.",
-                'Ask for more, which takes a day: "Request production access" in the SES console, in this region.',
+            yield self._error_at_first(
+                "This account is in the SES sandbox. SES sends only to verified addresses, at most 200 emails a day.",
+                'Use "Request production access" in the SES console, in this region. This takes about a day.',
             )
 
     def _check_identity(self) -> Iterator[Finding]:
-        """whether SES may send as MailSender"""
+        """whether SES can send from MailSender"""
         sender, choice, file = self._parameters["MailSender"], self._parameters["MailIdentity"], self._settings.file
         identity = identity_of(self._parameters)
         known = self._identity(identity)
         if choice == "create" and known and self._own("SenderIdentity") != identity:
-            yield error(f"SES knows {identity} already, so this stack cannot create it.", f'MailIdentity = "{identity}" in {file}')
+            yield error(
+                f"The identity {identity} already exists in SES, so this stack cannot create it.",
+                f'Set MailIdentity = "{identity}" in {file}',
+            )
         elif choice == "create" and not known and self._own("SenderIdentity") == identity:
             yield error(
-                f"Somebody removed {identity} from SES behind the stack's back.",
-                f"Put it back: {self._cli} sesv2 create-email-identity --email-identity {identity}",
+                f"The stack created the identity {identity}, but somebody has deleted it from SES.",
+                f"Create it again: {self._cli} sesv2 create-email-identity --email-identity {identity}",
             )
         elif choice == "create" and not known:
             yield warning(
-                f"{identity} is new to SES, and no mail leaves before it is verified.",
-                "The DNS records for that are printed when the stack is up.",
+                f"{identity} is new to SES. No emails are sent until SES has verified it.",
+                "The DNS records to add are printed after the deploy.",
             )
         elif not covers(identity, sender):
             yield error(
-                f"MailSender is {sender}, which MailIdentity {identity} does not speak for.",
-                f"MailIdentity in {file} must be the sender's domain, one above it, or the very address.",
+                f"MailIdentity {identity} does not cover MailSender {sender}.",
+                f"Set MailIdentity in {file} to the sender's domain, a parent domain, or the sender's address.",
             )
         elif not known:
             yield error(
-                f"SES does not know {identity} in {self._settings.region}.",
-                f'Have the stack create it, MailIdentity = "create" in {file}, or say which one it knows: '
+                f"SES has no identity {identity} in {self._settings.region}.",
+                f'Let the stack create it: set MailIdentity = "create" in {file}. Or use an identity from this list: '
                 f"{self._cli} sesv2 list-email-identities",
             )
         elif not known.get("VerifiedForSendingStatus"):
             yield self._unverified(f"SES has not verified {identity}.", dns_advice(identity, known))
         elif (state := known.get("DkimAttributes", {}).get("Status")) != "SUCCESS":
             report = warning if "@" in identity else self._unverified
-            what = f"Mails from {identity} are not signed, and inboxes may take them for spam: its DKIM is {state}."
-            yield report(what, dns_advice(identity, known))
+            problem = f"Emails from {identity} are not signed, so they may be treated as spam: its DKIM status is {state}."
+            yield report(problem, dns_advice(identity, known))
         if identity.lower() != sender.lower() and self._identity(sender):
             yield self._unverified(
-                f"SES knows the address {sender} as an identity of its own. It would send as that and not as {identity}, and the "
-                "mailer may not: no mail would leave.",
-                f"Remove it: {self._cli} sesv2 delete-email-identity --email-identity {sender}\n"
-                f'         Or have the mailer use it: MailIdentity = "{sender}" in {file}',
+                f"The address {sender} is an identity of its own in SES. SES would use it instead of {identity}, but the mailer "
+                "has no permission for it, so no emails would be sent.",
+                f"Delete it: {self._cli} sesv2 delete-email-identity --email-identity {sender}\n"
+                f'         Or use it: set MailIdentity = "{sender}" in {file}',
             )
 
     def _check_inboxes(self) -> Iterator[Finding]:
-        """whether the inboxes are verified, which SES's own sandbox asks for"""
+        """whether the inboxes are verified, which the SES sandbox requires"""
         if not self._in_ses_sandbox:
             return
         own = identity_of(self._parameters)
@@ -314,32 +323,32 @@ class Account:
             domain = inbox.rpartition("@")[2].lower()
             labels = domain.split(".")
             names = [inbox, *(".".join(labels[start:]) for start in range(len(labels) - 1))]
-            # The closest that SES knows is the one that counts.
+            # SES uses the most specific identity that it knows.
             found = next((name for name in names if self._identity(name)), None)
             if found is None and covers(own, inbox):
-                continue  # it will be, with the sender
+                continue  # it is verified together with the sender
             if found is None or not self._identity(found).get("VerifiedForSendingStatus"):
-                yield self._not_at_first(
-                    f"{inbox} ({keys}) is not verified, and gets no mail while the account is in SES's own sandbox.",
-                    f"For trying, take an inbox at {own}; or leave SES's sandbox, as above.",
+                yield self._error_at_first(
+                    f"{inbox} ({keys}) is not verified. It gets no emails while this account is in the SES sandbox.",
+                    f"To try the service, use an inbox at {own}. Otherwise leave the SES sandbox, as described above.",
                 )
             elif found.lower() != own.lower():
-                yield self._not_at_first(
-                    f"{inbox} ({keys}) is verified as {found}. SES's own sandbox also wants a permission to mail to that, which "
-                    "the mailer does not have.",
-                    f"For trying, take an inbox at {own}; or leave SES's sandbox, as above.",
+                yield self._error_at_first(
+                    f"{inbox} ({keys}) is verified as {found}. In the SES sandbox, the mailer also needs a permission for that "
+                    "identity, which it does not have.",
+                    f"To try the service, use an inbox at {own}. Otherwise leave the SES sandbox, as described above.",
                 )
 
-    def _not_at_first(self, what: str, mend: str) -> Finding:
-        """No reason not to try the sandbox, nor to keep a fix from a stack that stands."""
-        return (error if self._settings.environment == "live" and self._stack is None else warning)(what, mend)
+    def _error_at_first(self, problem: str, fix: str) -> Finding:
+        """An error only for the first deploy of live. It must not stop a trial in sandbox, or a fix of an existing stack."""
+        return (error if self._settings.environment == "live" and self._stack is None else warning)(problem, fix)
 
-    def _unverified(self, what: str, mend: str) -> Finding:
-        """An error where this deploy would begin to use the identity."""
-        same = self._stack is not None and all(
+    def _unverified(self, problem: str, fix: str) -> Finding:
+        """An error only if this deploy would start to use the identity."""
+        already_used = self._stack is not None and all(
             self._stack.get(key) == self._parameters[key] for key in ("MailSender", "MailIdentity")
         )
-        return (warning if same else error)(what, mend)
+        return (warning if already_used else error)(problem, fix)
 
     def _identity(self, name: str) -> dict | None:
         if name not in self._identities:
@@ -351,7 +360,7 @@ class Account:
         return self._identities[name]
 
     def _own(self, logical_id: str) -> str | None:
-        """What the stack calls one of its resources, if it has it."""
+        """The physical id of a resource of the stack, if the stack has it."""
         if self._stack is None:
             return None
         try:
@@ -367,30 +376,30 @@ class Account:
 
 
 def identity_of(parameters: dict[str, str]) -> str:
-    """What SES is to know: the template's own rule."""
+    """The identity that SES sends with, by the same rule as in the template."""
     choice = parameters["MailIdentity"]
     return parameters["MailSender"].partition("@")[2] if choice == "create" else choice
 
 
 def covers(identity: str, address: str) -> bool:
-    """Whether an identity speaks for an address: its own, or that of a domain at or below it."""
+    """Whether SES can send from an address with this identity: the address itself, its domain, or a parent domain."""
     identity, address = identity.lower(), address.lower()
     domain = address.rpartition("@")[2]
     return identity in (address, domain) or domain.endswith(f".{identity}")
 
 
 def dns_advice(identity: str, known: dict) -> str:
-    """The records by which a domain is verified; for an address, what its owner has to do."""
+    """How to verify an identity: the DNS records of a domain, or what the owner of an address has to do."""
     if "@" in identity:
-        return f"Whoever reads {identity} has to follow the link in SES's mail; sign by verifying the domain instead."
+        return f"The owner of {identity} must follow the link in the email from SES. To sign emails, verify the domain instead."
     tokens = known.get("DkimAttributes", {}).get("Tokens", [])
     if not tokens:
-        return f"The SES console shows under Identities what {identity} lacks."
+        return f"See what is missing for {identity} in the SES console, under Identities."
     records = "".join(f"\n         {token}._domainkey.{identity} CNAME {token}.dkim.amazonses.com" for token in tokens)
-    return f"Its DNS needs these records. SES looks for them for up to three days.{records}"
+    return f"Add these DNS records. SES checks for them for up to three days.{records}"
 
 
 def check_build(settings: Settings, version: str) -> Iterator[Finding]:
-    """The working tree and what was built from it."""
+    """Checks the working tree and the zips that were built from it."""
     yield from check_tree(settings.environment, version, commit.changes())
     yield from check_zips(TEMPLATE.read_text(), ROOT, commit.committed_at(*SOURCES))

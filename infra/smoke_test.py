@@ -1,14 +1,14 @@
-"""Posts one real enquiry to a deployed stack, follows it until its mail is sent, and removes it.
+"""Posts one real enquiry to a deployed stack, waits until its email is sent, and deletes the enquiry.
 
-Needs credentials that may describe the stack, and read and delete in its table of enquiries. By hand, against what
+It needs credentials that may describe the stack, and read and delete items in its table of enquiries. To run it against what
 `make up` started:
 
   set -a; . .local/stack.env; .local/venv/bin/python infra/smoke_test.py credicorp-public --api-url "$API_URL"
 
-What stays behind: a mail in the general inbox, a count that expires in minutes, and for a day an idempotency record, which
-holds two hashes and the id of an enquiry that is gone. Its key cannot be told without the pepper, which nobody needs to
-hold for this. An enquiry whose answers were all lost may stay too, with the form smoke-test and a mail of its own, for nobody
-was told its id.
+The test leaves behind an email in the general inbox, a rate counter that expires in minutes, and an idempotency record that
+expires after a day. This record holds two hashes and the id of the deleted enquiry. The test cannot delete it: its key is a hash
+that needs the pepper. If every response to the post is lost, the test does not learn the enquiry's id. The enquiry, of the form
+smoke-test, and its email then stay too.
 """
 
 import argparse
@@ -28,40 +28,40 @@ from botocore.exceptions import BotoCoreError, ClientError
 ENDPOINT_PATH = "/public/v1/enquiries"
 REQUEST_ID = "x-credicorp-request-id"
 REPLAYED = "idempotent-replayed"
-# A new stack's gateway and roles take a while to be known everywhere.
-ANSWER_SECONDS = 60
-MAIL_SECONDS = 60
-CALL_SECONDS = 30
-# In base64 more than the 6 MB that Lambda takes, and less than the gateway's own limit of 10 MB.
+# The gateway and roles of a new stack take some time to work everywhere.
+RESPONSE_SECONDS = 60
+EMAIL_SECONDS = 60
+REQUEST_SECONDS = 30
+# More than Lambda's limit of 6 MB once it is base64, but less than the gateway's limit of 10 MB.
 LARGE_BODY_BYTES = 5_000_000
-# Why a mail waits, as the record's timeline names it, and what helps.
+# For each cause of a delayed email in the record's timeline: what it means, or what to do.
 CAUSES = {
-    "MessageRejected": "SES has paused the account, or not verified the sender; or an inbox, while the account is in its sandbox",
+    "MessageRejected": "SES has paused the account or not verified the sender. In the SES sandbox, the inbox must be verified too",
     "MailFromDomainNotVerifiedException": "SES has not verified the sender's domain",
-    "AccessDeniedException": "the mailer may not send as MailSender; or not to an inbox, while the account is in SES's own sandbox",
-    "AccountSuspendedException": "SES has shut the account's sending down: its console says why, under Account dashboard",
-    "SendingPausedException": "sending is switched off: aws sesv2 put-account-sending-attributes --sending-enabled",
-    "TooManyRequestsException": "SES throttles the account: wait, or raise its sending rate",
-    "LimitExceededException": "the account has reached what SES lets it send a day",
-    "no connection": "the mailer did not reach SES: see whether it is up",
-    "timeout": "SES did not answer in time: see whether it is up",
+    "AccessDeniedException": "the mailer may not send from MailSender, or not to the inbox while the account is in the SES sandbox",
+    "AccountSuspendedException": "SES has stopped this account from sending. The SES console shows why, under Account dashboard",
+    "SendingPausedException": "sending is turned off. Turn it on: aws sesv2 put-account-sending-attributes --sending-enabled",
+    "TooManyRequestsException": "SES throttles the account. Wait, or raise its sending rate",
+    "LimitExceededException": "the account has reached its daily sending limit in SES",
+    "no connection": "the mailer could not reach SES. Check whether SES is up",
+    "timeout": "SES did not respond in time. Check whether SES is up",
 }
 
 
-class Failed(Exception):
-    """What was not as it should be."""
+class SmokeTestError(Exception):
+    """The test failed. The message says what was wrong."""
 
 
 @dataclass(frozen=True)
 class Response:
-    """What came back, whatever its status."""
+    """An HTTP response with any status. Status 0 means that there was no response."""
 
     status: int
     headers: dict[str, str]
     body: dict
 
     def __str__(self) -> str:
-        return f"{self.status or 'no answer'} {json.dumps(self.body)}"
+        return f"{self.status or 'no response'} {json.dumps(self.body)}"
 
     @property
     def request_id(self) -> str | None:
@@ -93,7 +93,7 @@ class Stack:
 
     @property
     def origin(self) -> str:
-        """One whose pages may call."""
+        """An origin whose pages may call the API."""
         first = self.allowed_origins.split(",")[0].strip()
         return "https://smoke-test.invalid" if first == "*" else first
 
@@ -102,12 +102,12 @@ class Stack:
 
 
 def run(stack: Stack, dynamodb, say: Callable[[str], None]) -> list[str]:
-    """Tests the stack, and gives what is not well but no fault of the deploy's. Raises Failed at the first fault."""
+    """Tests the stack. Raises a SmokeTestError at the first failure. Returns warnings about problems with another cause."""
     check_preflight(stack)
-    say("a preflight is answered")
+    say("preflight request: OK")
     check_wrong_path(stack)
-    say("a wrong path is answered in the envelope")
-    say(what_became_of_a_large_body(post_large_body(stack)))
+    say("request to a wrong path: OK, 404 in our format")
+    say(describe_response_to_large_body(post_large_body(stack)))
 
     key, submission = str(uuid.uuid4()), submission_of(stack)
     response = until_responded(lambda: post(stack, submission, key))
@@ -115,19 +115,19 @@ def run(stack: Stack, dynamodb, say: Callable[[str], None]) -> list[str]:
     say(f"{enquiry_id} was accepted ({response.request_id})")
     try:
         check_replay(enquiry_id, post(stack, submission, key))
-        say("a retry was recognised")
+        say("retry with the same key: OK, recognised")
         check_record(stack, record_of(stack, dynamodb, enquiry_id), submission, response)
-        say("it was recorded as it was sent")
-        warnings = judge_mail(until_mailed(lambda: record_of(stack, dynamodb, enquiry_id)), say)
+        say("record: OK, same as the enquiry that was sent")
+        warnings = check_email(until_emailed(lambda: record_of(stack, dynamodb, enquiry_id)), say)
     finally:
-        fault = sys.exc_info()[1]
+        test_error = sys.exc_info()[1]
         try:
-            remove(stack, dynamodb, enquiry_id)
+            delete(stack, dynamodb, enquiry_id)
         except (BotoCoreError, ClientError) as failure:
-            stays = f"{enquiry_id} could not be removed from {stack.table}, and stays: {failure}"
-            # The fault is what the test is for, and must not go unsaid for what came after it.
-            raise Failed(f"{fault}\nerror    {stays}" if fault else stays) from fault
-    say("it was removed again")
+            not_deleted = f"{enquiry_id} could not be deleted from {stack.table}: {failure}"
+            # A failed deletion must not hide the error of the test itself.
+            raise SmokeTestError(f"{test_error}\nerror    {not_deleted}" if test_error else not_deleted) from test_error
+    say(f"{enquiry_id} was deleted")
     return warnings
 
 
@@ -136,47 +136,48 @@ def submission_of(stack: Stack) -> dict:
 
 
 def check_preflight(stack: Stack) -> None:
-    """That pages of an allowed origin may post; also that the stack is up by now."""
+    """Checks that pages of an allowed origin may post. Waits until the stack is up."""
     headers = {
         "origin": stack.origin,
         "access-control-request-method": "POST",
         "access-control-request-headers": "content-type,idempotency-key",
     }
     response = until_responded(lambda: call("OPTIONS", stack.api_url + ENDPOINT_PATH, headers))
-    wanted = "*" if stack.allowed_origins.strip() == "*" else stack.origin
-    expect(response.status == 200, "a preflight was not answered with 200", response)
-    expect(response.headers.get("access-control-allow-origin") == wanted, f"a preflight did not allow the origin {wanted}", response)
-    expect("POST" in response.headers.get("access-control-allow-methods", ""), "a preflight did not allow POST", response)
+    expected = "*" if stack.allowed_origins.strip() == "*" else stack.origin
+    expect(response.status == 200, "the preflight did not get a 200", response)
+    allowed = response.headers.get("access-control-allow-origin")
+    expect(allowed == expected, f"the preflight did not allow the origin {expected}", response)
+    expect("POST" in response.headers.get("access-control-allow-methods", ""), "the preflight did not allow POST", response)
     for name in ("content-type", "idempotency-key"):
-        expect(name in response.headers.get("access-control-allow-headers", ""), f"a preflight did not allow {name}", response)
+        expect(name in response.headers.get("access-control-allow-headers", ""), f"the preflight did not allow {name}", response)
 
 
 def check_wrong_path(stack: Stack) -> None:
     response = call("GET", f"{stack.api_url}/public/v1/smoke-test")
-    expect(response.status == 404, "a wrong path was not answered with 404", response)
-    expect(response.body.get("error", {}).get("code") == "route_not_found", "a wrong path was not route_not_found", response)
+    expect(response.status == 404, "a wrong path did not get a 404", response)
+    expect(response.body.get("error", {}).get("code") == "route_not_found", "a wrong path did not get route_not_found", response)
     check_envelope(stack, response)
 
 
-def what_became_of_a_large_body(response: Response) -> str:
-    """For a report alone: from about 4.5 MB, AWS refuses a body before any of our code sees it, in words that it may change."""
+def describe_response_to_large_body(response: Response) -> str:
+    """Only describes the response. AWS itself refuses a body of over about 4.5 MB, in words that it may change."""
     message, code = response.body.get("message"), (response.body.get("error") or {})
     code = code.get("code") if isinstance(code, dict) else None
     if response.status == 413 and message:
-        came = f"AWS itself refused it: 413 {message}"
+        result = f"refused by AWS itself, 413 {message}"
     elif response.status == 403 and code == "request_blocked":
-        came = "the firewall blocked it: 403 request_blocked"
+        result = "blocked by the firewall, 403 request_blocked"
     elif response.status == 413 and code:
-        came = f"it was refused as {code}, in our envelope"
+        result = f"refused with 413 {code} in our format"
     elif response.status == 0:
-        came = f"there was no answer: {response.body.get('error')}"
+        result = f"no response, {response.body.get('error')}"
     else:
-        came = f"something else came: {response}"
-    return f"a body of 5 MB was posted, and {came}"
+        result = f"an unexpected response, {response}"
+    return f"post with a body of 5 MB: {result}"
 
 
 def check_created(stack: Stack, response: Response) -> str:
-    """That an enquiry was accepted; its id."""
+    """Checks that an enquiry was accepted, and returns its id."""
     expect(response.status == 201, "the enquiry was not accepted", response)
     check_envelope(stack, response)
     expect(response.body.get("status") == "new", "the enquiry's status is not new", response)
@@ -187,8 +188,9 @@ def check_created(stack: Stack, response: Response) -> str:
 
 def check_envelope(stack: Stack, response: Response) -> None:
     meta = response.body.get("meta", {})
-    expect(response.request_id, f"the answer has no {REQUEST_ID}", response)
-    expect(meta.get("request_id") == response.request_id, f"meta.request_id is not {REQUEST_ID}, {response.request_id}", response)
+    expect(response.request_id, f"the response has no {REQUEST_ID}", response)
+    same = meta.get("request_id") == response.request_id
+    expect(same, f"meta.request_id is different from {REQUEST_ID}, {response.request_id}", response)
     expect(meta.get("environment") == stack.environment, f"meta.environment is not {stack.environment}", response)
 
 
@@ -199,43 +201,43 @@ def check_replay(enquiry_id: str, response: Response) -> None:
 
 def check_record(stack: Stack, item: dict | None, submission: dict, response: Response) -> None:
     if item is None:
-        raise Failed(f"{response.body['id']} was answered and is not in the table {stack.table}")
+        raise SmokeTestError(f"{response.body['id']} was accepted but is not in the table {stack.table}")
     expected = {
         "form": submission["form"],
         "fields": json.dumps(submission["fields"], separators=(",", ":")),
         "environment": stack.environment,
     }
-    if REPLAYED not in response.headers:  # or an earlier try recorded it, whose answer was lost
+    if REPLAYED not in response.headers:  # otherwise an earlier attempt recorded it, and its response was lost
         expected["request_id"] = response.request_id
     for name, value in expected.items():
         found = item.get(name, {}).get("S")
         if found != value:
-            raise Failed(f"the record's {name} is {found!r}, and not {value!r}")
+            raise SmokeTestError(f"the record's {name} is {found!r} instead of {value!r}")
 
 
-def judge_mail(item: dict | None, say: Callable[[str], None]) -> list[str]:
-    """What became of the mail. That it waits for a reason that the record names is a warning; that nobody took it up is not."""
+def check_email(item: dict | None, say: Callable[[str], None]) -> list[str]:
+    """Checks that the email was sent. A delay with a cause in the record is only a warning. Without a cause, the test fails."""
     if item is None:
-        raise Failed("the record went away while its mail was waited for")
+        raise SmokeTestError("the record disappeared while the test waited for its email")
     state = item.get("mail_state", {}).get("S")
     if state == "sent":
-        say("its mail was sent")
+        say("email: OK, sent")
         return []
     entries = [entry.get("M", {}) for entry in item.get("timeline", {}).get("L", [])]
     causes = [entry["cause"]["S"] for entry in entries if "cause" in entry]
     if not causes:
-        raise Failed(
-            f"its mail is {state} after {MAIL_SECONDS} s, and nothing says why: see the logs of send-notification, and whether its "
-            "event source mapping is enabled"
+        raise SmokeTestError(
+            f"the email is still {state} after {EMAIL_SECONDS} s, and the record shows no cause. See the logs of "
+            "send-notification, and check that its event source mapping is enabled"
         )
-    advice = CAUSES.get(causes[-1], "see the logs of send-notification, and SES's own documentation of this error")
+    advice = CAUSES.get(causes[-1], "see the logs of send-notification, and the documentation of this error in SES")
     return [
-        f"The mail was not sent within {MAIL_SECONDS} s ({causes[-1]}): {advice}.\n"
-        "         Mails wait three days for that to be mended, except this one, whose enquiry is removed."
+        f"The email was not sent within {EMAIL_SECONDS} s ({causes[-1]}): {advice}.\n"
+        "         Other emails are sent if you fix this within three days. This one is not, because its enquiry is deleted."
     ]
 
 
-# ---- What it does ----------------------------------------------------------------------------------------------------
+# ---- Requests and records --------------------------------------------------------------------------------------------
 
 
 def post(stack: Stack, submission: dict, key: str) -> Response:
@@ -248,10 +250,10 @@ def post_large_body(stack: Stack) -> Response:
 
 
 def call(method: str, url: str, headers: dict[str, str] | None = None, body: bytes | None = None) -> Response:
-    """One request. Status 0 is none that came back."""
+    """Sends one request. Status 0 means that there was no response."""
     request = urllib.request.Request(url, body, headers or {}, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=CALL_SECONDS) as response:
+        with urllib.request.urlopen(request, timeout=REQUEST_SECONDS) as response:
             return _response_of(response.status, response.headers, response.read())
     except urllib.error.HTTPError as error:
         return _response_of(error.code, error.headers, error.read())
@@ -259,14 +261,14 @@ def call(method: str, url: str, headers: dict[str, str] | None = None, body: byt
         return Response(0, {}, {"error": str(error)})
 
 
-def until_responded(ask: Callable[[], Response]) -> Response:
-    """The first answer that is not the gateway's "not yet": 403 for a stage, 5xx for a function or role, which are not known
-    everywhere. A post may be repeated, since it has a key."""
-    return _until(ask, lambda response: response.status not in (0, 403) and response.status < 500, ANSWER_SECONDS)
+def until_responded(send: Callable[[], Response]) -> Response:
+    """Retries until the stack is up. Until then, the gateway responds with 403 for a new stage, and 5xx for a new function or role.
+    A retried post is safe because it has a key."""
+    return _until(send, lambda response: response.status not in (0, 403) and response.status < 500, RESPONSE_SECONDS)
 
 
-def until_mailed(read: Callable[[], dict | None]) -> dict | None:
-    return _until(read, lambda item: item is None or item.get("mail_state", {}).get("S") == "sent", MAIL_SECONDS)
+def until_emailed(read: Callable[[], dict | None]) -> dict | None:
+    return _until(read, lambda item: item is None or item.get("mail_state", {}).get("S") == "sent", EMAIL_SECONDS)
 
 
 def record_of(stack: Stack, dynamodb, enquiry_id: str) -> dict | None:
@@ -274,9 +276,9 @@ def record_of(stack: Stack, dynamodb, enquiry_id: str) -> dict | None:
     return dynamodb.get_item(TableName=stack.table, Key=key, ConsistentRead=True).get("Item")
 
 
-def remove(stack: Stack, dynamodb, enquiry_id: str) -> None:
-    """Whatever became of the test. The condition is there so that no mistake here can ever remove a real enquiry. What the
-    mailer or SES still say of it finds no record, and is dropped."""
+def delete(stack: Stack, dynamodb, enquiry_id: str) -> None:
+    """Deletes the test's enquiry. The condition makes sure that a mistake here cannot delete a real one. Later events of the mailer
+    or SES find no record, and are dropped."""
     dynamodb.delete_item(
         TableName=stack.table,
         Key={"id": {"S": enquiry_id}},
@@ -285,18 +287,18 @@ def remove(stack: Stack, dynamodb, enquiry_id: str) -> None:
     )
 
 
-def expect(right, what: str, response: Response) -> None:
-    if not right:
-        raise Failed(f"{what}: {response}")
+def expect(is_right, problem: str, response: Response) -> None:
+    if not is_right:
+        raise SmokeTestError(f"{problem}: {response}")
 
 
-def _until(look: Callable, is_enough: Callable[[object], bool], seconds: float):
-    """What is seen when it is enough, or when the time is over."""
+def _until(read: Callable, is_done: Callable[[object], bool], seconds: float):
+    """Reads until the value is as wanted or the time is up, and returns the last value."""
     deadline = time.monotonic() + seconds
     while True:
-        seen = look()
-        if is_enough(seen) or time.monotonic() > deadline:
-            return seen
+        value = read()
+        if is_done(value) or time.monotonic() > deadline:
+            return value
         time.sleep(0.5)
 
 
@@ -313,7 +315,7 @@ def _response_of(status: int, headers, body: bytes) -> Response:
 
 
 def report(session: boto3.Session, name: str, api_url: str | None = None) -> bool:
-    """Runs the test and prints what it does; false when it failed."""
+    """Runs the test and prints each step. Returns false if the test failed."""
 
     def say(text: str) -> None:
         print(f"· {text}", flush=True)
@@ -324,20 +326,20 @@ def report(session: boto3.Session, name: str, api_url: str | None = None) -> boo
             stack = Stack(**{**vars(stack), "api_url": api_url})
         print(f"Smoke test of {stack.api_url}, version {stack.version}", flush=True)
         warnings = run(stack, session.client("dynamodb"), say)
-    except (Failed, BotoCoreError, ClientError) as failure:
+    except (SmokeTestError, BotoCoreError, ClientError) as failure:
         print(f"error    {failure}\nThe smoke test failed.", flush=True)
         return False
     for warning in warnings:
         print(f"warning  {warning}", flush=True)
-    print("The smoke test passed" + (", but for the warning." if warnings else "."), flush=True)
+    print("The smoke test passed" + (" with a warning." if warnings else "."), flush=True)
     return True
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stack", help="its name")
-    parser.add_argument("--api-url", help="where the API is, if not where the stack's outputs say")
-    parser.add_argument("--region", help="the stack's region, if not the one of the environment")
+    parser.add_argument("stack", help="the stack's name")
+    parser.add_argument("--api-url", help="the API's base URL, if it is not the one in the stack's outputs")
+    parser.add_argument("--region", help="the stack's region, if it is not the one in your AWS settings")
     arguments = parser.parse_args()
     return 0 if report(boto3.Session(region_name=arguments.region), arguments.stack, arguments.api_url) else 1
 

@@ -1,4 +1,4 @@
-"""Shows that a deploy stops at what would fail later and says how to mend it, without an account and without a network."""
+"""Tests that a deploy stops at problems that would make it fail later, and says how to fix them. Needs no account or network."""
 
 import contextlib
 import io
@@ -19,13 +19,13 @@ import preflight
 import settings
 import smoke_test
 from preflight import check_tree, check_zips
-from settings import FOLDER, PLACEHOLDER, TEMPLATE, Settings, Trouble
-from smoke_test import Response, Failed, Stack
+from settings import FOLDER, PLACEHOLDER, TEMPLATE, DeployError, Settings
+from smoke_test import Response, SmokeTestError, Stack
 
 RULES = settings.template_parameters(TEMPLATE.read_text())
 NO_DEFAULT = ("MailSender", *preflight.INBOXES)
-# What somebody who fills in a file may change, and these tests rely on.
-FIRST = {
+# Settings that these tests rely on. Somebody who fills in a file may change them.
+AS_COMMITTED = {
     "MailIdentity": "create",
     "ApiGatewayLogRole": "create",
     "AlarmTopicArn": "arn:aws:sns:eu-west-2:123456789012:alarms",
@@ -41,9 +41,9 @@ UNSIGNED = {"VerifiedForSendingStatus": True, "DkimAttributes": {"Status": "FAIL
 
 
 def file_of(environment: str, **values: str) -> str:
-    """An environment's file as it is committed, with these values in it."""
+    """The text of an environment's file, with these values."""
     text = (FOLDER / f"{environment}.toml").read_text()
-    values = {"AllowedOrigins": "https://www.credicorp.co.uk", **dict.fromkeys(NO_DEFAULT, "a@credicorp.co.uk"), **FIRST, **values}
+    values = {"AllowedOrigins": "https://www.credicorp.co.uk", **dict.fromkeys(NO_DEFAULT, "a@credicorp.co.uk"), **AS_COMMITTED, **values}
     for key, value in values.items():
         line = f"{key} = {json.dumps(value)}"
         text = re.sub(rf"^{key} = .*$", lambda _: line, text, flags=re.M)
@@ -57,8 +57,8 @@ def settings_of(environment: str, **values: str) -> Settings:
 
 
 class TheSettings(unittest.TestCase):
-    def test_what_is_committed_lacks_only_what_has_no_default(self):
-        # Of a file that somebody has filled in, the placeholders are gone, and the rest must be right all the same.
+    def test_a_committed_file_lacks_only_settings_without_a_default(self):
+        # If somebody has filled in a file, it has no placeholders. The rest must still be valid.
         for environment, more in {"sandbox": [], "live": ["AllowedOrigins"]}.items():
             with self.subTest(environment):
                 _, blanks, wrong = settings.read((FOLDER / f"{environment}.toml").read_text(), environment, RULES)
@@ -68,23 +68,23 @@ class TheSettings(unittest.TestCase):
     def test_each_parameter_of_the_template_is_in_each_file(self):
         for environment in settings.ENVIRONMENTS:
             given = tomllib.loads((FOLDER / f"{environment}.toml").read_text())["parameters"]
-            self.assertEqual(set(given), RULES.keys() - set(settings.GIVEN))
+            self.assertEqual(set(given), RULES.keys() - set(settings.SET_BY_COMMAND))
 
-    def test_placeholders_are_refused_by_file_and_key(self):
+    def test_a_placeholder_is_refused_and_the_message_names_file_and_key(self):
         for key in (*NO_DEFAULT, "AllowedOrigins"):
             for value in (PLACEHOLDER, "https://www.example.com" if key == "AllowedOrigins" else "a@example.com"):
                 with self.subTest(key, value=value):
                     _, blanks, wrong = settings.read(file_of("live", **{key: value}), "live", RULES)
                     self.assertEqual((blanks, wrong), ([key], []))
-        with self.assertRaises(Trouble) as trouble, folder({"live": file_of("live", InboxOnCall=PLACEHOLDER)}):
+        with self.assertRaises(DeployError) as raised, folder({"live": file_of("live", InboxOnCall=PLACEHOLDER)}):
             settings.load("live", None)
-        self.assertRegex(str(trouble.exception), r"^infra/environments/live.toml: InboxOnCall is still to be set\. Where tickets")
+        self.assertRegex(str(raised.exception), r"^infra/environments/live.toml: InboxOnCall is required\. Tickets of the highest")
 
-    def test_addresses_that_only_look_like_placeholders_pass(self):
+    def test_addresses_that_only_look_like_placeholders_are_accepted(self):
         for address in ("a@myexample.com", "example.com@credicorp.co.uk", "a@example.co.uk", "test@contest.uk", "a@latest.io"):
             self.assertEqual(settings_of("live", InboxGeneral=address).parameters["InboxGeneral"], address)
 
-    def test_all_that_is_wrong_is_said_at_once(self):
+    def test_all_mistakes_are_reported_at_once(self):
         text = file_of("live", InboxSupport="nobody", ApiGatewayLogRole="maybe", AllowedOrigins="https://credicorp.co.uk/")
         text = re.sub("MailConcurrency = .*", "MailConcurrency = 1\nVersion = 1\nColour = 2", text)
         text = re.sub("region = .*", 'regino = ""', text)
@@ -92,24 +92,24 @@ class TheSettings(unittest.TestCase):
         parts = [
             'AllowedOrigins = "https://credicorp.co.uk/": must be * or origins',
             'ApiGatewayLogRole = "maybe": must be one of create, existing',
-            'InboxSupport = "nobody": must be one address',
+            'InboxSupport = "nobody": must be one email address',
             'MailConcurrency = "1": must be a number from 2 to 1000',
-            "Version is not for a file to say",
-            "infra/template.yaml has no parameter Colour",
             "region is missing",
-            "there is no setting regino",
+            "remove Version",
+            "unknown parameter Colour",
+            "unknown setting regino",
         ]
         self.assertEqual(len(wrong), len(parts), wrong)
         for part, problem in zip(parts, wrong):
             self.assertIn(f"infra/environments/live.toml: {part}", problem)
 
-    def test_what_a_file_leaves_out_is_the_templates_default_and_not_what_the_stack_had(self):
+    def test_a_parameter_that_is_not_in_the_file_gets_the_templates_default(self):
         text = file_of("sandbox").replace("RateLimit = 60\n", "")
         chosen, _, _ = settings.read(text, "sandbox", RULES)
         self.assertEqual(chosen.parameters["RateLimit"], "60")
         self.assertEqual(chosen.parameters["Environment"], "sandbox")
 
-    def test_what_is_missing_is_asked_for_until_it_is_right_and_written_down(self):
+    def test_a_missing_setting_is_asked_for_until_it_is_valid_and_then_saved(self):
         before = file_of("sandbox", MailSender=PLACEHOLDER, InboxSupport="help@example.com")
         answers = iter(["", "x@Credicorp.co.uk", "x@credicorp.co.uk", PLACEHOLDER, " help@credicorp.co.uk "])
         with folder({"sandbox": before}) as where, contextlib.redirect_stdout(io.StringIO()):
@@ -118,7 +118,7 @@ class TheSettings(unittest.TestCase):
         self.assertEqual(chosen.parameters["MailSender"], "x@credicorp.co.uk")
         self.assertEqual(after, file_of("sandbox", MailSender="x@credicorp.co.uk", InboxSupport="help@credicorp.co.uk"))
 
-    def test_the_command_line_carries_commas_and_stars_in_a_file(self):
+    def test_parameters_are_passed_in_a_file_so_that_commas_and_stars_are_safe(self):
         with folder({}) as where:
             deploy.FOLDER, before = where, deploy.FOLDER
             try:
@@ -135,7 +135,7 @@ class TheSettings(unittest.TestCase):
 
 @contextlib.contextmanager
 def folder(files: dict[str, str]):
-    """A folder of environments with these alone."""
+    """Replaces the folder of environments by one with only these files."""
     before = settings.FOLDER
     with tempfile.TemporaryDirectory() as name:
         for environment, text in files.items():
@@ -148,7 +148,7 @@ def folder(files: dict[str, str]):
 
 
 class TheBuild(unittest.TestCase):
-    def test_zips_must_be_there_for_arm64_and_fresh(self):
+    def test_zips_must_exist_be_for_arm64_and_be_up_to_date(self):
         head = lambda machine: b"\x7fELF" + bytes(14) + machine.to_bytes(2, "little") + bytes(20)
         zips = {"missing": None, "right": head(183), "x86": head(62), "text": b"#!/bin/sh\n", "empty": b"", "stale": head(183)}
         template = "".join(f"CodeUri: ../target/lambda/{name}/bootstrap.zip\n" for name in zips)
@@ -161,13 +161,13 @@ class TheBuild(unittest.TestCase):
                         archive.writestr("bootstrap", content)
                     os.utime(path, (1_000, 999 if name == "stale" else 1_000))
             found = list(check_zips(template, Path(root), 1_000))
-        self.assertTrue(all(finding.is_error and "make build" in finding.mend for finding in found))
-        said = {finding.what.split("/")[2]: finding.what for finding in found}
-        self.assertEqual(said.keys(), {"missing", "x86", "text", "empty", "stale"})
-        self.assertIn("older than the last commit", said["stale"])
-        self.assertIn("no function for arm64", said["x86"])
+        self.assertTrue(all(finding.is_error and "make build" in finding.fix for finding in found))
+        messages = {finding.problem.split("/")[2]: finding.problem for finding in found}
+        self.assertEqual(messages.keys(), {"missing", "x86", "text", "empty", "stale"})
+        self.assertIn("older than the last commit", messages["stale"])
+        self.assertIn("does not contain a function for arm64", messages["x86"])
 
-    def test_live_is_a_commit_and_sandbox_need_not_be(self):
+    def test_live_must_be_a_commit_and_sandbox_need_not_be(self):
         for environment, version, changes, expected in [
             ("live", "0123456789ab", [], []),
             ("live", "0123456789ab-dirty", ["README.md"], [True]),
@@ -177,30 +177,30 @@ class TheBuild(unittest.TestCase):
             with self.subTest(environment, version=version):
                 found = list(check_tree(environment, version, changes))
                 self.assertEqual([finding.is_error for finding in found], expected)
-                self.assertTrue(all("0123456789ab: README.md." in finding.what for finding in found if changes))
+                self.assertTrue(all("0123456789ab: README.md." in finding.problem for finding in found if changes))
 
-    def test_what_no_build_would_mend_is_said_before_the_build(self):
-        settings_alone = {"version": lambda: "0123456789ab-dirty", "changes": lambda: ["infra/environments/live.toml"]}
+    def test_errors_that_a_build_cannot_fix_are_reported_before_the_build(self):
+        changed_settings = {"version": lambda: "0123456789ab-dirty", "changes": lambda: ["infra/environments/live.toml"]}
         committed = {"version": lambda: "0123456789ab", "changes": lambda: []}
-        commit_it = "environments/live.toml.\n         Commit it, then run again: make deploy ENVIRONMENT=live"
-        for environment, values, state, fake, says in [
+        commit_them = "environments/live.toml.\n         Commit them, then run again: make deploy ENVIRONMENT=live"
+        for environment, values, state, fake, message in [
             ("live", {}, committed, {}, ""),
-            ("live", {}, settings_alone, {}, commit_it),
+            ("live", {}, changed_settings, {}, commit_them),
             ("live", {"account": "999999999999"}, committed, {}, "says account 999999999999"),
             ("live", {}, committed, {"refused": ("get_caller_identity",)}, "credentials do not work"),
-            ("live", {"AlarmTopicArn": ""}, committed, {}, "Alarms reach nobody"),
-            ("sandbox", {}, settings_alone, {}, ""),
+            ("live", {"AlarmTopicArn": ""}, committed, {}, "Nobody is notified of alarms"),
+            ("sandbox", {}, changed_settings, {}, ""),
         ]:
-            with self.subTest(environment=environment, says=says), patched(deploy.commit, **state):
+            with self.subTest(environment=environment, message=message), patched(deploy.commit, **state):
                 with contextlib.redirect_stdout(io.StringIO()) as printed:
                     chosen = settings_of(environment, MailIdentity="credicorp.co.uk", **values)
-                    is_right = deploy.is_worth_building(chosen, Fake(**fake))
-                self.assertEqual((is_right, "error" in printed.getvalue()), (not says, bool(says)))
-                self.assertIn(says, printed.getvalue())
+                    is_ready = deploy.is_ready_to_build(chosen, Fake(**fake))
+                self.assertEqual((is_ready, "error" in printed.getvalue()), (not message, bool(message)))
+                self.assertIn(message, printed.getvalue())
 
 
 class Fake:
-    """An account as its answers describe it, through the SDK's own clients."""
+    """A fake AWS account. It gives these responses through the SDK's own clients."""
 
     def __init__(self, account=HEALTHY, identities=None, role=None, stack=None, state="UPDATE_COMPLETE", own=None, refused=(), role_is_gone=False):
         self._answers = {
@@ -218,7 +218,7 @@ class Fake:
         client = boto3.client(service, region_name="eu-west-2", aws_access_key_id="test", aws_secret_access_key="test")
         answers = self._answers
 
-        # A stub for each call, since their order is not the point. Stubber checks each answer's shape.
+        # Each call has its own stub, so that their order does not matter. Stubber checks the format of each response.
         def make(operation, **given):
             stubber = Stubber(client)
             if operation in self._refused:
@@ -274,7 +274,7 @@ class TheAccount(unittest.TestCase):
             return [str(finding) for finding in preflight.Account(chosen, Fake(**fake).client).check()]
 
     def assert_found(self, found: list[str], *expected: tuple[str, ...]) -> None:
-        """As many findings as expected, each with these parts."""
+        """There are as many findings as expected, and each contains its parts."""
         self.assertEqual(len(found), len(expected), found)
         for finding, parts in zip(found, expected):
             for part in parts:
@@ -282,7 +282,7 @@ class TheAccount(unittest.TestCase):
 
     ready = {"MailIdentity": "credicorp.co.uk", "ApiGatewayLogRole": "existing", "account": "123456789012"}
 
-    def test_nothing_is_said_where_all_is_well(self):
+    def test_nothing_is_reported_if_there_is_no_problem(self):
         for environment in settings.ENVIRONMENTS:
             self.assert_found(self.found(settings_of(environment, **self.ready), role=ROLE))
 
@@ -290,24 +290,24 @@ class TheAccount(unittest.TestCase):
         fresh = {**HEALTHY, "ProductionAccessEnabled": False}
         self.assert_found(
             self.found(settings_of("sandbox", InboxOnCall="pager@elsewhere.uk"), account=fresh, identities={}),
-            ("warning", "SES's own sandbox", "Request production access"),
+            ("warning", "SES sandbox", "Request production access"),
             ("warning", "credicorp.co.uk is new to SES", "DNS records"),
             ("warning", "pager@elsewhere.uk (InboxOnCall) is not verified"),
         )
         self.assert_found(
             self.found(settings_of("live", account="123456789012"), account=fresh, identities={}),
-            ("error", "SES's own sandbox"),
+            ("error", "SES sandbox"),
             ("warning", "credicorp.co.uk is new to SES"),
         )
 
-    def test_the_wrong_account_is_all_that_is_said(self):
+    def test_credentials_for_the_wrong_account_are_the_only_finding(self):
         chosen = settings_of("live", account="999999999999")
         found = self.found(chosen, identities={})
-        self.assert_found(found, ("error", "live.toml says account 999999999999", "are for 123456789012"))
+        self.assert_found(found, ("error", "live.toml says account 999999999999", "are for account 123456789012"))
         found = self.found(settings_of("live", **{**self.ready, "account": ""}), role=ROLE)
         self.assert_found(found, ("warning", "wrong account", 'account = "123456789012"'))
 
-    def test_a_stack_that_takes_no_deploy(self):
+    def test_a_stack_that_cannot_be_updated_is_an_error(self):
         for state, part in {
             "ROLLBACK_COMPLETE": "delete-stack --stack-name credicorp-public-live",
             "DELETE_FAILED": "delete-stack",
@@ -324,12 +324,12 @@ class TheAccount(unittest.TestCase):
 
     def test_a_stack_keeps_its_environment(self):
         found = self.found(settings_of("live", **self.ready), role=ROLE, stack={"Environment": "sandbox"})
-        self.assert_found(found, ("error", "is sandbox", "stack in infra/environments/live.toml"))
+        self.assert_found(found, ("error", "was created for sandbox", "stack in infra/environments/live.toml"))
 
-    def test_a_deploy_does_not_leave_a_restored_table_unasked(self):
+    def test_a_deploy_does_not_replace_a_restored_table(self):
         for present, in_file, expected in [
             ("restored", "restored", []),
-            ("", "restored", [("warning", "RestoredEnquiriesTable (now '', then 'restored')")]),
+            ("", "restored", [("warning", "RestoredEnquiriesTable (from '' to 'restored')")]),
             ("restored", "", [("error", "uses the restored table restored", 'RestoredEnquiriesTable = "restored" in infra/')]),
             ("restored", "another", [("error", "uses the restored table restored")]),
         ]:
@@ -338,25 +338,25 @@ class TheAccount(unittest.TestCase):
                 stack = {**chosen.parameters, "RestoredEnquiriesTable": present}
                 self.assert_found(self.found(chosen, role=ROLE, stack=stack), *expected)
 
-    def test_what_a_deploy_would_undo_is_named(self):
+    def test_changes_by_hand_that_a_deploy_would_undo_are_reported(self):
         chosen = settings_of("live", **self.ready)
         stack = {**chosen.parameters, "RateLimit": "30", "MailConcurrency": "9", "Version": "ba9876543210", "Gone": "1"}
-        del stack["RetentionDays"]  # as before the template knew of it
+        del stack["RetentionDays"]  # as if the template did not have it yet
         found = self.found(chosen, role=ROLE, stack=stack)
-        self.assert_found(found, ("warning", "RateLimit (now '30', then '60')", "MailConcurrency (now '9', then '2')", "by hand"))
+        self.assert_found(found, ("warning", "RateLimit (from '30' to '60')", "MailConcurrency (from '9' to '2')", "by hand"))
         for key in ("Version", "Gone", "RetentionDays"):
             self.assertNotIn(key, found[0])
 
-    def test_alarms_of_live_reach_somebody(self):
+    def test_live_must_have_a_topic_for_alarms(self):
         arn = "arn:aws:sns:eu-west-2:123456789012:credicorp-public-live-alarms"
-        parts = ("reach nobody", "sns create-topic --name credicorp-public-live-alarms", f"sns subscribe --topic-arn {arn}", f'"{arn}"')
+        parts = ("Nobody is notified", "sns create-topic --name credicorp-public-live-alarms", f"sns subscribe --topic-arn {arn}", f'"{arn}"')
         nobody = settings_of("live", **self.ready, AlarmTopicArn="")
         self.assert_found(self.found(nobody, role=ROLE), ("error", *parts))
         self.assert_found(self.found(nobody, role=ROLE, stack={}), ("warning", *parts))
         self.assert_found(self.found(settings_of("sandbox", **self.ready, AlarmTopicArn=""), role=ROLE))
         for environment in settings.ENVIRONMENTS:
             elsewhere = settings_of(environment, **self.ready, AlarmTopicArn="arn:aws:sns:eu-west-1:123456789012:alarms")
-            self.assert_found(self.found(elsewhere, role=ROLE, stack={}), ("error", "their own region only, eu-west-2"))
+            self.assert_found(self.found(elsewhere, role=ROLE, stack={}), ("error", "their own region, eu-west-2"))
 
     def test_the_role_for_access_logs(self):
         existing = settings_of("live", **self.ready)
@@ -366,14 +366,14 @@ class TheAccount(unittest.TestCase):
         self.assert_found(self.found(create, role=ROLE), ("error", ROLE, 'ApiGatewayLogRole = "existing"'))
         self.assert_found(self.found(create, role=ROLE, stack={}, own={"ApiGatewayAccountRole": "somebody-elses"}))
 
-    def test_a_role_that_a_failed_first_deploy_took_along_is_none(self):
+    def test_a_role_that_a_failed_first_deploy_deleted_does_not_count(self):
         create = settings_of("live", **{**self.ready, "ApiGatewayLogRole": "create"})
         self.assert_found(self.found(create, role=ROLE), ("error", "already"))
         self.assert_found(self.found(create, role=ROLE, role_is_gone=True))
         existing = settings_of("live", **self.ready)
-        self.assert_found(self.found(existing, role=ROLE, role_is_gone=True), ("error", "no role to write access logs with"))
+        self.assert_found(self.found(existing, role=ROLE, role_is_gone=True), ("error", "no role for access logs"))
 
-    def test_what_keeps_mails_waiting_stops_a_first_deploy_to_live_and_no_fix(self):
+    def test_problems_that_delay_emails_stop_only_the_first_deploy_of_live(self):
         for account, part in [
             ({**HEALTHY, "SendingEnabled": False}, "put-account-sending-attributes --sending-enabled"),
             ({**HEALTHY, "EnforcementStatus": "SHUTDOWN"}, "Account dashboard"),
@@ -388,26 +388,26 @@ class TheAccount(unittest.TestCase):
 
     def test_the_senders_identity(self):
         chosen = settings_of("live", **self.ready)
-        self.assert_found(self.found(chosen, role=ROLE, identities={}), ("error", "does not know credicorp.co.uk", '"create"'))
+        self.assert_found(self.found(chosen, role=ROLE, identities={}), ("error", "has no identity credicorp.co.uk", '"create"'))
         records = ("t1._domainkey.credicorp.co.uk CNAME t1.dkim.amazonses.com", "t2._domainkey")
         found = self.found(chosen, role=ROLE, identities={"credicorp.co.uk": PENDING})
-        self.assert_found(found, ("error", "not verified", *records))
+        self.assert_found(found, ("error", "has not verified credicorp.co.uk", *records))
         found = self.found(chosen, role=ROLE, identities={"credicorp.co.uk": UNSIGNED})
-        self.assert_found(found, ("error", "DKIM is FAILED"))
-        # That stack uses it already: a fix must get through.
+        self.assert_found(found, ("error", "DKIM status is FAILED"))
+        # This stack already uses the identity, so that a fix must still be possible.
         found = self.found(chosen, role=ROLE, identities={"credicorp.co.uk": PENDING}, stack=chosen.parameters)
-        self.assert_found(found, ("warning", "not verified", *records))
+        self.assert_found(found, ("warning", "has not verified credicorp.co.uk", *records))
 
         other = settings_of("live", **{**self.ready, "MailIdentity": "credicorp.com"})
-        self.assert_found(self.found(other, role=ROLE, identities={"credicorp.com": VERIFIED}), ("error", "does not speak for"))
+        self.assert_found(self.found(other, role=ROLE, identities={"credicorp.com": VERIFIED}), ("error", "does not cover MailSender"))
         above = settings_of("live", **{**self.ready, "MailSender": "a@mail.credicorp.co.uk"})
         self.assert_found(self.found(above, role=ROLE))
         address = settings_of("live", **{**self.ready, "MailIdentity": "a@credicorp.co.uk"})
         self.assert_found(self.found(address, role=ROLE, identities={"a@credicorp.co.uk": UNSIGNED}), ("warning", "not signed"))
 
-    def test_an_address_that_is_an_identity_of_its_own_would_win_over_its_domain(self):
+    def test_a_sender_address_that_is_an_identity_of_its_own_is_reported(self):
         both = {"credicorp.co.uk": VERIFIED, "a@credicorp.co.uk": PENDING}
-        parts = ("knows the address a@credicorp.co.uk", "no mail would leave", "delete-email-identity --email-identity a@credicorp.co.uk")
+        parts = ("address a@credicorp.co.uk is an identity", "no emails would be sent", "delete-email-identity --email-identity a@credicorp.co.uk")
         domain = settings_of("live", **self.ready)
         self.assert_found(self.found(domain, role=ROLE, identities=both), ("error", *parts, 'MailIdentity = "a@credicorp.co.uk"'))
         self.assert_found(self.found(domain, role=ROLE, identities=both, stack=domain.parameters), ("warning", *parts))
@@ -417,23 +417,23 @@ class TheAccount(unittest.TestCase):
         create = settings_of("sandbox", **{**self.ready, "MailIdentity": "create"})
         found = self.found(create, role=ROLE, identities={"a@credicorp.co.uk": VERIFIED})
         self.assert_found(found, ("warning", "is new to SES"), ("error", *parts))
-        # The address itself, and other people's, are no trouble.
+        # It is right to use the address itself as the identity. Identities of other addresses do not matter.
         address = settings_of("live", **{**self.ready, "MailIdentity": "a@credicorp.co.uk"})
         self.assert_found(self.found(address, role=ROLE, identities={"a@credicorp.co.uk": VERIFIED}))
         self.assert_found(self.found(domain, role=ROLE, identities={"credicorp.co.uk": VERIFIED, "b@credicorp.co.uk": VERIFIED}))
 
-    def test_an_identity_that_the_stack_is_to_create(self):
+    def test_an_identity_that_the_stack_creates(self):
         create = settings_of("live", **{**self.ready, "MailIdentity": "create"})
         found = self.found(create, role=ROLE)
-        self.assert_found(found, ("error", "knows credicorp.co.uk already", 'MailIdentity = "credicorp.co.uk"'))
+        self.assert_found(found, ("error", "identity credicorp.co.uk already exists", 'MailIdentity = "credicorp.co.uk"'))
         own = {"stack": create.parameters, "own": {"SenderIdentity": "credicorp.co.uk"}}
         self.assert_found(self.found(create, role=ROLE, **own))
         found = self.found(create, role=ROLE, identities={"credicorp.co.uk": PENDING}, **own)
-        self.assert_found(found, ("warning", "not verified"))
+        self.assert_found(found, ("warning", "has not verified"))
         found = self.found(create, role=ROLE, identities={}, **own)
-        self.assert_found(found, ("error", "removed credicorp.co.uk", "create-email-identity"))
+        self.assert_found(found, ("error", "created the identity credicorp.co.uk", "has deleted it", "create-email-identity"))
 
-    def test_inboxes_in_sess_own_sandbox(self):
+    def test_inboxes_in_the_ses_sandbox(self):
         in_sandbox = {**HEALTHY, "ProductionAccessEnabled": False}
         chosen = settings_of("sandbox", **self.ready, InboxSupport="b@mail.elsewhere.uk", InboxPayments="c@credicorp.co.uk")
         for known, parts in [
@@ -443,17 +443,17 @@ class TheAccount(unittest.TestCase):
         ]:
             with self.subTest(known=known):
                 found = self.found(chosen, role=ROLE, account=in_sandbox, identities={"credicorp.co.uk": VERIFIED, **known})
-                self.assert_found(found, ("warning", "SES's own sandbox"), parts)
+                self.assert_found(found, ("warning", "SES sandbox"), parts)
 
-    def test_what_the_credentials_may_not_look_at_is_said(self):
+    def test_a_check_that_the_credentials_do_not_allow_is_reported(self):
         found = self.found(settings_of("live", **self.ready), role=ROLE, refused=("get_email_identity",))
-        self.assert_found(found, ("warning", "may not call GetEmailIdentity", "whether SES may send as MailSender"))
+        self.assert_found(found, ("warning", "may not call GetEmailIdentity", "whether SES can send from MailSender"))
         self.assert_found(self.found(settings_of("live"), refused=("get_caller_identity",)), ("error", "credentials do not work"))
 
 
 class TheProtection(unittest.TestCase):
     def protected(self, environment: str, tables: dict[str, bool], restored: str = "") -> list[str]:
-        """The tables whose protection is switched on, of a stack that has these."""
+        """Which of a stack's tables a deploy protects. `tables` says for each whether it is already protected."""
         calls = []
 
         class CloudFormation:
@@ -482,7 +482,7 @@ class TheProtection(unittest.TestCase):
             deploy.protect(settings_of(environment, RestoredEnquiriesTable=restored), Session())
         return calls
 
-    def test_lives_tables_are_protected_once_they_stand_and_the_sandboxs_are_not(self):
+    def test_the_tables_of_live_are_protected_and_those_of_sandbox_are_not(self):
         self.assertEqual(self.protected("live", {"e": False, "i": False, "r": False}), ["e", "i", "r"])
         self.assertEqual(self.protected("live", {"e": True, "i": False, "r": True}), ["i"])
         self.assertEqual(self.protected("live", {"e": True, "restored": False}, restored="restored"), ["restored"])
@@ -490,38 +490,38 @@ class TheProtection(unittest.TestCase):
 
 
 class TheSmokeTest(unittest.TestCase):
-    def test_what_becomes_of_5_mb_is_reported_and_fails_nothing(self):
-        for answer, part in [
-            (Response(413, {}, {"message": "Request Too Long"}), "AWS itself refused it: 413 Request Too Long"),
-            (Response(413, {}, {"error": {"code": "payload_too_large"}}), "payload_too_large, in our envelope"),
-            (Response(403, {}, {"error": {"code": "request_blocked"}}), "the firewall blocked it"),
-            (Response(0, {}, {"error": "Connection reset by peer"}), "no answer: Connection reset by peer"),
-            (Response(502, {}, {"message": None}), "something else came: 502"),
-            (Response(200, {}, {"not JSON": "<html>"}), "something else came: 200"),
+    def test_the_response_to_5_mb_is_only_described(self):
+        for response, part in [
+            (Response(413, {}, {"message": "Request Too Long"}), "refused by AWS itself, 413 Request Too Long"),
+            (Response(413, {}, {"error": {"code": "payload_too_large"}}), "413 payload_too_large in our format"),
+            (Response(403, {}, {"error": {"code": "request_blocked"}}), "blocked by the firewall"),
+            (Response(0, {}, {"error": "Connection reset by peer"}), "no response, Connection reset by peer"),
+            (Response(502, {}, {"message": None}), "unexpected response, 502"),
+            (Response(200, {}, {"not JSON": "<html>"}), "unexpected response, 200"),
         ]:
             with self.subTest(part):
-                self.assertIn(part, smoke_test.what_became_of_a_large_body(answer))
+                self.assertIn(part, smoke_test.describe_response_to_large_body(response))
 
     stack = Stack("https://api/live", "table", "0123456789ab", "live", "https://a.uk, https://b.uk")
     submission = {"form": "smoke-test", "fields": {"deployment": "0123456789ab", "consent": "yes"}}
     meta = {"request_id": "req_1", "environment": "live"}
     created = Response(201, {"x-credicorp-request-id": "req_1"}, {"id": "enq_9F3K2P", "status": "new", "meta": meta})
 
-    def test_what_is_posted_is_what_the_form_takes(self):
+    def test_the_enquiry_that_is_posted_matches_the_form(self):
         self.assertEqual(smoke_test.submission_of(self.stack), self.submission)
         self.assertEqual(self.stack.origin, "https://a.uk")
 
-    def test_the_answer(self):
+    def test_the_response_to_the_enquiry(self):
         self.assertEqual(smoke_test.check_created(self.stack, self.created), "enq_9F3K2P")
         body = self.created.body
-        for wrong, says in [
+        for wrong, message in [
             (Response(500, self.created.headers, body), "not accepted: 500"),
             (Response(201, {}, body), "no x-credicorp-request-id"),
             (Response(201, {"x-credicorp-request-id": "req_2"}, body), "req_2"),
             (Response(201, self.created.headers, {**body, "meta": {**self.meta, "environment": "sandbox"}}), "is not live"),
             (Response(201, self.created.headers, {**body, "id": "9F3K2P"}), "has no id"),
         ]:
-            with self.subTest(says), self.assertRaisesRegex(Failed, says):
+            with self.subTest(message), self.assertRaisesRegex(SmokeTestError, message):
                 smoke_test.check_created(self.stack, wrong)
 
     def test_the_record(self):
@@ -530,34 +530,39 @@ class TheSmokeTest(unittest.TestCase):
         item = {name: {"S": text} for name, text in texts.items()}
         smoke_test.check_record(self.stack, item, self.submission, self.created)
         for name in texts:
-            with self.subTest(name), self.assertRaisesRegex(Failed, f"record's {name} is"):
+            with self.subTest(name), self.assertRaisesRegex(SmokeTestError, f"record's {name} is"):
                 smoke_test.check_record(self.stack, {**item, name: {"S": "x"}}, self.submission, self.created)
-        with self.assertRaisesRegex(Failed, "not in the table"):
+        with self.assertRaisesRegex(SmokeTestError, "not in the table"):
             smoke_test.check_record(self.stack, None, self.submission, self.created)
 
-    def test_a_mail_that_waits_for_a_reason_is_a_warning_and_one_that_nobody_took_up_is_not(self):
+    def test_a_delayed_email_is_a_warning_only_if_the_record_shows_the_cause(self):
         def item(state: str, *entries: dict) -> dict:
             timeline = [{"M": {name: {"S": text} for name, text in entry.items()}} for entry in entries]
             return {"mail_state": {"S": state}, "timeline": {"L": timeline}}
 
         recorded, postponed = {"event": "recorded"}, {"event": "refused", "cause": "MessageRejected"}
-        self.assertEqual(smoke_test.judge_mail(item("sent", recorded), print_nothing), [])
-        [warning] = smoke_test.judge_mail(item("pending", recorded, postponed), print_nothing)
+        self.assertEqual(smoke_test.check_email(item("sent", recorded), do_nothing), [])
+        [warning] = smoke_test.check_email(item("pending", recorded, postponed), do_nothing)
         self.assertIn("MessageRejected", warning)
         self.assertIn("not verified the sender", warning)
-        with self.assertRaisesRegex(Failed, "nothing says why"):
-            smoke_test.judge_mail(item("pending", recorded), print_nothing)
+        with self.assertRaisesRegex(SmokeTestError, "shows no cause"):
+            smoke_test.check_email(item("pending", recorded), do_nothing)
 
     @contextlib.contextmanager
     def without_a_replay(self):
-        """A table, and an API whose second answer is no replay."""
+        """A table, and an API that does not replay its first response."""
         dynamodb = boto3.client("dynamodb", region_name="eu-west-2", aws_access_key_id="test", aws_secret_access_key="test")
-        answers, large = [Response(201, {**self.created.headers}, self.created.body)] * 2, Response(0, {}, {})
-        without_http = {"check_preflight": print_nothing, "check_wrong_path": print_nothing, "post_large_body": lambda _: large, "call": lambda *_: answers.pop()}
+        responses, large = [Response(201, {**self.created.headers}, self.created.body)] * 2, Response(0, {}, {})
+        without_http = {
+            "check_preflight": do_nothing,
+            "check_wrong_path": do_nothing,
+            "post_large_body": lambda _: large,
+            "call": lambda *_: responses.pop(),
+        }
         with Stubber(dynamodb) as stubber, patched(smoke_test, **without_http):
             yield dynamodb, stubber
 
-    def test_the_enquiry_is_removed_whatever_came_of_the_test_and_no_other_can_be(self):
+    def test_the_enquiry_is_deleted_even_if_the_test_fails_and_no_other_can_be(self):
         with self.without_a_replay() as (dynamodb, stubber):
             expected = {
                 "TableName": "table",
@@ -566,18 +571,18 @@ class TheSmokeTest(unittest.TestCase):
                 "ExpressionAttributeValues": {":form": {"S": "smoke-test"}},
             }
             stubber.add_response("delete_item", {}, expected)
-            with self.assertRaisesRegex(Failed, "not replayed"):
-                smoke_test.run(self.stack, dynamodb, print_nothing)
+            with self.assertRaisesRegex(SmokeTestError, "not replayed"):
+                smoke_test.run(self.stack, dynamodb, do_nothing)
             stubber.assert_no_pending_responses()
 
-    def test_a_removal_that_fails_hides_nothing(self):
+    def test_a_failed_deletion_does_not_hide_the_error_of_the_test(self):
         with self.without_a_replay() as (dynamodb, stubber):
             stubber.add_client_error("delete_item", "AccessDeniedException")
-            with self.assertRaisesRegex(Failed, r"(?s)not replayed.*enq_9F3K2P could not be removed.*AccessDenied"):
-                smoke_test.run(self.stack, dynamodb, print_nothing)
+            with self.assertRaisesRegex(SmokeTestError, r"(?s)not replayed.*enq_9F3K2P could not be deleted.*AccessDenied"):
+                smoke_test.run(self.stack, dynamodb, do_nothing)
 
 
-def print_nothing(*_) -> None:
+def do_nothing(*_) -> None:
     pass
 
 
