@@ -1,4 +1,4 @@
-"""Compares docs/runbook.md with the templates: each alarm has a section, and each command in it works with the stack."""
+"""Compares docs/runbook.md with the templates: each alarm has a section, and its commands use names that exist in the stack."""
 
 import re
 import shutil
@@ -10,14 +10,16 @@ import templates
 
 DOCS = templates.CORE.parent.parent / "docs"
 RUNBOOK = (DOCS / "runbook.md").read_text()
-# Whatever sets $STACK for its commands.
-NAMING = {path.name: path.read_text() for path in (DOCS / "runbook.md", DOCS / "privacy.md", templates.INSIGHTS, templates.PERIMETER)}
+# The files that set $STACK for their commands.
+FILES_WITH_STACK = {
+    path.name: path.read_text() for path in (DOCS / "runbook.md", DOCS / "privacy.md", templates.INSIGHTS, templates.PERIMETER)
+}
 RESOURCES = templates.load(templates.CORE.read_text())["Resources"]
 PARTS = ("Alarm", "Meaning", "Check", "Action", "Resolved when")
 
 
 def _alarms() -> dict[str, str]:
-    """Each alarm with the section that it names, if it names one."""
+    """The section that each alarm names, or None."""
     return {
         name: re.search(r"(?:Runbook: ([a-z -]+)\.)?$", part["Properties"]["AlarmDescription"])[1]
         for name, part in RESOURCES.items()
@@ -26,7 +28,7 @@ def _alarms() -> dict[str, str]:
 
 
 def _sections() -> dict[str, str]:
-    """The sections about alarms, by their names in lower case."""
+    """The text of each section about alarms, by its heading in lower case."""
     chapter = re.search(r"^## Alarms\n(.*?)^## ", RUNBOOK, re.M | re.S)[1]
     parts = re.split(r"^### (.+)\n", chapter, flags=re.M)[1:]
     return {heading.lower(): text for heading, text in zip(parts[::2], parts[1::2], strict=True)}
@@ -45,11 +47,11 @@ class Runbook(unittest.TestCase):
             for name in named:
                 self.assertEqual(_alarms().get(name), section, name)
 
-    def test_every_section_says_what_it_means_what_to_check_what_to_do_and_when_it_is_resolved(self):
+    def test_every_section_has_the_same_parts(self):
         for section, text in _sections().items():
             self.assertEqual(tuple(re.findall(r"^- \*\*([\w ]+):\*\*", text, re.M)), PARTS, section)
 
-    def test_the_queries_are_saved(self):
+    def test_the_runbooks_queries_are_the_saved_ones(self):
         insights = templates.load(templates.INSIGHTS.read_text())["Resources"]
         names = {
             part["Properties"]["Name"]["!Sub"].removeprefix("${CoreStack}/")
@@ -57,9 +59,9 @@ class Runbook(unittest.TestCase):
             if part["Type"] == "AWS::Logs::QueryDefinition"
         }
         asked = set(re.findall(r'ask "([^"]+)"', RUNBOOK))
-        # One that no section uses would be found by nobody.
+        # Nobody would find a query that the runbook does not use.
         self.assertEqual(asked, names)
-        # `ask` takes the first whose name begins so.
+        # `ask` uses the first query whose name starts with its argument.
         self.assertFalse([(a, b) for a in names for b in names if a != b and b.startswith(a)])
 
     def test_outputs_resources_and_parameters_exist(self):
@@ -73,13 +75,13 @@ class Runbook(unittest.TestCase):
             for name in set(named) - {"NAME", "ALARM"}:
                 self.assertIn(name, known, word)
 
-    def test_the_stack_is_one_that_is_deployed(self):
+    def test_the_stack_is_that_of_an_environment(self):
         files = [tomllib.loads(path.read_text()) for path in templates.CORE.with_name("environments").glob("*.toml")]
         deployed = {(file["region"], file["stack"]) for file in files}
-        for name, text in NAMING.items():
+        for name, text in FILES_WITH_STACK.items():
             [named] = re.findall(r"\bexport AWS_REGION=(\S+) STACK=(\S+)$", text, re.M)
             self.assertIn(named, deployed, name)
-            # Everywhere else it is $STACK.
+            # All other places use $STACK.
             self.assertEqual(re.findall(r"\bcredicorp-public\b\S*", text), [named[1]], name)
 
     def test_commands_parse(self):
@@ -87,12 +89,12 @@ class Runbook(unittest.TestCase):
         if not bash:
             self.skipTest("needs bash")
         for page in ("runbook.md", "privacy.md"):
-            for indent, block in re.findall(r"^( *)```\n(.*?)^\1```$", NAMING[page], re.M | re.S):
+            for indent, block in re.findall(r"^( *)```\n(.*?)^\1```$", FILES_WITH_STACK[page], re.M | re.S):
                 script = re.sub(f"^{indent}", "", block, flags=re.M)
                 parsed = subprocess.run([bash, "-n"], input=script, text=True, capture_output=True, check=False)
                 self.assertEqual((parsed.returncode, parsed.stderr), (0, ""), f"{page}:\n{script}")
 
-    def test_links_lead_somewhere(self):
+    def test_links_point_to_headings(self):
         headings = {re.sub(r"[^a-z -]", "", heading.lower()).replace(" ", "-") for heading in re.findall(r"^#+ (.+)$", RUNBOOK, re.M)}
         for link in re.findall(r"\]\(#([^)]+)\)", RUNBOOK):
             self.assertIn(link, headings)
