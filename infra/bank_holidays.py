@@ -1,4 +1,4 @@
-"""Writes shared/domain/bank-holidays.toml: reads the government's JSON from standard input, as `make bank-holidays` does."""
+"""Reads the government's JSON from standard input and writes shared/domain/bank-holidays.toml. Used by `make bank-holidays`."""
 
 import datetime
 import json
@@ -9,7 +9,7 @@ TARGET = pathlib.Path(__file__).parent.parent / "shared/domain/bank-holidays.tom
 HEAD = """\
 # The bank holidays of England and Wales, as the government publishes them.
 # Contains public sector information licensed under the Open Government Licence v3.0.
-# Written by `make bank-holidays`; nobody edits it.
+# Written by `make bank-holidays`. Do not edit it.
 
 source = "https://www.gov.uk/bank-holidays.json"
 retrieved = {retrieved}
@@ -22,11 +22,11 @@ def main() -> None:
     retrieved = sys.argv[1] if len(sys.argv) > 1 else datetime.date.today().isoformat()
     events = json.load(sys.stdin)["england-and-wales"]["events"]
     if not events:
-        sys.exit("no bank holidays of England and Wales in there: nothing was written")
+        sys.exit("The download contains no bank holidays of England and Wales. Nothing was written.")
     events.sort(key=lambda event: event["date"])
     lines = [f"  {event['date']}, # {', '.join(filter(None, (event['title'], event['notes'])))}\n" for event in events]
     TARGET.write_text(HEAD.format(retrieved=retrieved) + "".join(lines) + "]\n")
-    print(f"{len(events)} bank holidays, the last on {events[-1]['date']}, written to {TARGET.name}")
+    print(f"Wrote {len(events)} bank holidays to {TARGET.name}. The last one is on {events[-1]['date']}.")
 
 
 main()

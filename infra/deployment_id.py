@@ -1,11 +1,11 @@
-"""Keeps the gateway's deployment in step with what it deploys.
+"""Keeps the logical id of the gateway's deployment up to date.
 
-A deployment is a snapshot of the API, and CloudFormation takes a new one only when the resource's logical id is new. A
-changed route or gateway response would so be updated and never served. Hence the id ends in a hash of all that is in the
-snapshot, and this checks it: that the hash is right, and that the deployment waits for every part.
+A deployment is a snapshot of the API. CloudFormation creates a new one only if the resource's logical id is new. Otherwise a
+changed route or gateway response would be updated but never served. So the id ends in a hash of everything in the snapshot.
+This checks that the hash is right, and that the deployment depends on every part.
 
-  deployment_id.py            check, and say what is wrong
-  deployment_id.py --write    put the right id into the template
+  deployment_id.py            check the id, and print problems
+  deployment_id.py --write    write the right id into the template
 """
 
 import argparse
@@ -18,8 +18,8 @@ import templates
 
 TEMPLATE = templates.CORE
 DEPLOYMENT_ID = re.compile(r"\bDeployment[0-9a-f]{10}\b")
-# Of the gateway, but not part of the snapshot.
-OUTSIDE = ("Account", "Deployment", "Stage")
+# Resource types of API Gateway that are not part of the snapshot.
+NOT_IN_SNAPSHOT = ("Account", "Deployment", "Stage")
 
 
 def deployment_id(template: str) -> str:
@@ -29,42 +29,42 @@ def deployment_id(template: str) -> str:
 
 
 def problems(template: str) -> list[str]:
-    """What is wrong, in words; nothing when all is well."""
+    """A message for each problem."""
     resources = templates.load(template)["Resources"]
     deployments = [name for name, resource in resources.items() if resource["Type"] == "AWS::ApiGateway::Deployment"]
     if len(deployments) != 1:
-        return [f"There should be one AWS::ApiGateway::Deployment, and there are {len(deployments)}."]
+        return [f"There must be exactly one AWS::ApiGateway::Deployment, but there are {len(deployments)}."]
     found = []
     right = deployment_id(template)
     if deployments != [right]:
         found.append(
-            f"The gateway's resources have changed, and the deployment is still called {deployments[0]}, so the change would "
-            f"never be served. It should be {right}: run `make deployment-id`."
+            f"The gateway's resources have changed, but the deployment is still called {deployments[0]}, so the change would "
+            f"never be served. To rename it to {right}, run `make deployment-id`."
         )
-    # RestApi needs no mention: the deployment refers to it.
+    # RestApi need not be in DependsOn, because the deployment refers to it.
     parts = {name for name, part in _snapshot(resources).items() if part["Type"] != "AWS::ApiGateway::RestApi"}
     for name in sorted(parts - set(resources[deployments[0]].get("DependsOn", []))):
-        found.append(f"The deployment could be made before {name} is: add {name} to its DependsOn.")
+        found.append(f"The deployment could be created before {name}: add {name} to its DependsOn.")
     return found
 
 
 def with_right_id(template: str) -> str:
-    """The template with the right id wherever the deployment is named."""
+    """The template, with the right id in every place that names the deployment."""
     return DEPLOYMENT_ID.sub(deployment_id(template), template)
 
 
 def _snapshot(resources: dict) -> dict:
     return {
-        # Metadata is for whoever reads the template; the gateway never sees it.
+        # Metadata is only for readers of the template. The gateway does not get it.
         name: {key: value for key, value in resource.items() if key != "Metadata"}
         for name, resource in resources.items()
-        if resource["Type"].startswith("AWS::ApiGateway::") and not resource["Type"].endswith(OUTSIDE)
+        if resource["Type"].startswith("AWS::ApiGateway::") and not resource["Type"].endswith(NOT_IN_SNAPSHOT)
     }
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help="put the right id into the template")
+    parser.add_argument("--write", action="store_true", help="write the right id into the template")
     if parser.parse_args().write:
         TEMPLATE.write_text(with_right_id(TEMPLATE.read_text()))
     found = problems(TEMPLATE.read_text())

@@ -1,4 +1,4 @@
-"""Reads our templates as plain data, for the checks of them."""
+"""Reads our templates as plain data, for checks."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ FUNCTIONS = ("AWS::Serverless::Function", "AWS::Lambda::Function")
 
 
 class Template:
-    """A template, by what its parts are."""
+    """A parsed template, with its resources by type."""
 
     def __init__(self, source: str) -> None:
         self.source = source
@@ -25,19 +25,19 @@ class Template:
         return {name: part.get("Properties", {}) for name, part in self.resources.items() if part["Type"] in types}
 
     def functions(self) -> dict[str, dict]:
-        """The same of the functions, with what Globals says of every one."""
+        """The properties of all functions, including those from Globals."""
         shared = self.parsed.get("Globals", {}).get("Function", {})
         return {name: {**shared, **own} for name, own in self.of_type(*FUNCTIONS).items()}
 
 
 def load(template: str) -> dict:
-    """The template, its anchors and merges expanded; a tag such as !Ref becomes a key of that name, {"!Ref": …}."""
+    """Parses a template and expands its anchors and merges. A tag becomes a key: !Ref becomes {"!Ref": …}."""
     return yaml.load(template, _Loader)
 
 
 def listed_under(key: str, template: str) -> list[tuple[str, int]]:
-    """The texts of every list that has this key, each with the number of its line, counted from 0."""
-    # An anchor's node is there once, however often it is used.
+    """The items of every list under this key, each with its line number, counted from 0."""
+    # A node with an anchor is visited once, even if it is used several times.
     found, seen, waiting = [], set(), [yaml.compose(template, _Loader)]
     while waiting:
         node = waiting.pop()
@@ -54,7 +54,7 @@ def listed_under(key: str, template: str) -> list[tuple[str, int]]:
     return sorted(found, key=lambda item: item[1])
 
 
-# The one in C, where PyYAML was built with it: it takes a tenth of the time.
+# Uses PyYAML's loader in C if there is one: it takes a tenth of the time.
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
     pass
 
