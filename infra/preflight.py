@@ -98,7 +98,7 @@ class Account:
         self._in_ses_sandbox = False
 
     def check(self) -> Iterator[Finding]:
-        """Makes all checks. If the credentials do not work or are for another account, reports only that."""
+        """Runs all checks. If the credentials do not work or are for another account, reports only that."""
         try:
             self._caller = self._client("sts").get_caller_identity()
         except NoCredentialsError:
@@ -156,7 +156,7 @@ class Account:
             return
         if state in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"):
             yield error(
-                f"Creating or deleting the stack {name} failed, so it cannot be deployed to ({state}).",
+                f"The stack {name} cannot be updated, because creating or deleting it failed ({state}).",
                 f"{events}\n"
                 f"         Delete the stack: {self._cli} cloudformation delete-stack --stack-name {name}",
             )
@@ -174,7 +174,7 @@ class Account:
         if created_for != self._settings.environment:
             yield error(
                 f"The stack {name} was created for {created_for}. A stack cannot change its environment.",
-                f"Set another name for this stack: stack in {self._settings.file}",
+                f"Choose another name for this stack: set stack in {self._settings.file}",
             )
         yield from self._check_current_parameters()
 
@@ -215,8 +215,9 @@ class Account:
             yield self._error_at_first(
                 "Nobody is notified of alarms, because AlarmTopicArn is empty.",
                 f"Create a topic: {self._cli} sns create-topic --name {name}\n"
-                f"         Subscribe an email address, and follow the link in the email that it gets: {self._cli} sns subscribe "
-                f"--topic-arn {arn} --protocol email --notification-endpoint ADDRESS\n"
+                f"         Subscribe an email address: {self._cli} sns subscribe --topic-arn {arn} --protocol email "
+                "--notification-endpoint ADDRESS\n"
+                "         Follow the link in the email that this address receives.\n"
                 f'         Then set AlarmTopicArn = "{arn}" in {file}',
             )
 

@@ -154,8 +154,9 @@ def check_preflight(stack: Stack) -> None:
 
 def check_wrong_path(stack: Stack) -> None:
     response = call("GET", f"{stack.api_url}/public/v1/smoke-test")
-    expect(response.status == 404, "a wrong path did not get a 404", response)
-    expect(response.body.get("error", {}).get("code") == "route_not_found", "a wrong path did not get route_not_found", response)
+    expect(response.status == 404, "a request to a wrong path did not get a 404", response)
+    code = response.body.get("error", {}).get("code")
+    expect(code == "route_not_found", "a request to a wrong path did not get the code route_not_found", response)
     check_envelope(stack, response)
 
 

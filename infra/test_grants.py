@@ -159,7 +159,7 @@ def _granted(template: Template, role: str, properties: dict) -> Iterator[Grant]
 
 
 def _needed_for(template: Template, function: str, call: str) -> Iterator[Grant]:
-    """The grants that a recorded call needs. It is "operation resource", or for an email "operation resource from parameter"."""
+    """The grants for a recorded call: "operation resource", or for an email "operation resource from parameter"."""
     operation, resource, *sender = call.split(" ")
     condition = {"StringEquals": {"ses:FromAddress": {"!Ref": sender[1]}}} if sender else None
     action = ACTIONS.get(operation, operation)
