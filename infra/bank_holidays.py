@@ -7,9 +7,8 @@ import sys
 
 TARGET = pathlib.Path(__file__).parent.parent / "shared/domain/bank-holidays.toml"
 HEAD = """\
-# The bank holidays of England and Wales, as the government publishes them.
-# Contains public sector information licensed under the Open Government Licence v3.0.
-# Written by `make bank-holidays`. Do not edit it.
+# The bank holidays of England and Wales, as published by the government. Contains public sector information licensed
+# under the Open Government Licence v3.0. `make bank-holidays` writes this file. Do not edit it by hand.
 
 source = "https://www.gov.uk/bank-holidays.json"
 retrieved = {retrieved}
