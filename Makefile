@@ -1,6 +1,6 @@
 # All tasks of this repository. `make help` lists them. Tools are installed under .local/ and nowhere else.
 
-# What running needs. Each of the other environments is installed when a target first needs it.
+# What the local AWS needs. Each of the other environments is installed when a target first needs it.
 VENV   := .local/venv
 PYTHON := $(VENV)/bin/python
 STACK  := $(PYTHON) infra/local/stack.py
@@ -43,10 +43,10 @@ BANK_HOLIDAYS := https://www.gov.uk/bank-holidays.json
 help: ## list the targets (the default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-dev: $(VENV)/ready binaries ## the whole API on a local AWS, with a first enquiry; follows the logs, Ctrl-C stops it
+dev: $(VENV)/ready binaries ## run the API on a local AWS, post one enquiry and follow the logs; Ctrl-C stops it
 	@$(STACK) dev
 
-up: $(VENV)/ready binaries ## the same in the background; you can set PORT, RATE_LIMIT and ENVIRONMENT (sandbox or live)
+up: $(VENV)/ready binaries ## run the API on a local AWS in the background; you can set PORT, RATE_LIMIT and ENVIRONMENT (sandbox or live)
 	@$(STACK) up
 
 down: $(VENV)/ready ## stop what `make up` started
@@ -58,7 +58,7 @@ logs: $(VENV)/ready ## follow the logs of what `make up` started
 mailbox: $(VENV)/ready ## print the emails that the local AWS has received
 	@$(STACK) mailbox
 
-watch: cargo $(VENV)/ready $(CARGO_LAMBDA)/ready ## the function on port 9000, rebuilt at every save, with the local AWS behind it
+watch: cargo $(VENV)/ready $(CARGO_LAMBDA)/ready ## run create-enquiry on port 9000 with the local AWS behind it, and rebuild it on every save
 	cargo build --locked $(FUNCTIONS)
 	@$(WITH_CARGO_LAMBDA) $(STACK) --binaries target/debug watch
 
@@ -67,7 +67,7 @@ test: $(VENV)/ready binaries ## run all tests; the end-to-end and upgrade tests 
 	STACK_DIR=.local/test RUST_TEST_THREADS=8 $(STACK) run cargo test --locked --package end-to-end --tests
 	$(PYTHON) infra/local/test_upgrade.py
 
-check: cargo $(CHECK)/ready $(CHECKOV)/ready $(CARGO_DENY) $(CARGO_MACHETE) ## formatting, lints, documentation, dependencies, templates
+check: cargo $(CHECK)/ready $(CHECKOV)/ready $(CARGO_DENY) $(CARGO_MACHETE) ## check formatting, lints, documentation, dependencies and templates
 	cargo fmt --check
 	$(CHECK)/bin/python infra/deployment_id.py
 	$(CHECK)/bin/python -m unittest discover --start-directory infra
@@ -78,20 +78,20 @@ check: cargo $(CHECK)/ready $(CHECKOV)/ready $(CARGO_DENY) $(CARGO_MACHETE) ## f
 	$(WITH_CARGO) cargo machete
 	$(WITH_CARGO) cargo deny check bans licenses sources
 
-build: cargo arm64 $(CARGO_LAMBDA)/ready ## the functions' zips for AWS (arm64), under target/lambda/
+build: cargo arm64 $(CARGO_LAMBDA)/ready ## build the functions' zips for AWS (arm64), under target/lambda/
 	$(WITH_CARGO_LAMBDA) cargo lambda build --release --arm64 --output-format zip $(FUNCTIONS)
 
 # `settings` comes first: it asks for missing settings and reports what would stop the deploy, before the build takes minutes.
 deploy: settings $(SAM)/ready build ## deploy to AWS: make deploy ENVIRONMENT=sandbox (or live); asks for settings, checks, deploys, tests
 	@$(PYTHON) infra/deploy.py $(ENVIRONMENT)
 
-deployment-id: $(VENV)/ready ## run this after you change the gateway in infra/template.yaml, or the change is not deployed
+deployment-id: $(VENV)/ready ## update the deployment id; run this after you change the gateway in infra/template.yaml, or the change is not deployed
 	$(PYTHON) infra/deployment_id.py --write
 
 bank-holidays: $(VENV)/ready ## download the latest bank holidays of England and Wales
 	curl --fail --silent --show-error $(BANK_HOLIDAYS) | $(PYTHON) infra/bank_holidays.py
 
-bench: valgrind node zips $(BENCH)/python.zip $(BENCH)/node-bundled.zip ## how fast it is beside the same endpoint in Python and Node; writes README's table
+bench: valgrind node zips $(BENCH)/python.zip $(BENCH)/node-bundled.zip ## measure the same endpoint in Rust, Python and Node; writes README's table
 	$(DRIVER) compare
 
 bench-load: binaries ## measure throughput by number of Lambda environments, and the cost of a flood; writes bench/README.md's tables

@@ -35,12 +35,12 @@ def binaries(folder: Path) -> dict[str, Path]:
 
 
 def emulator_fingerprint() -> str:
-    """Changes with what needs a new emulator."""
+    """A hash of the files whose change needs a new emulator."""
     return _digest([Path(__file__).with_name("emulator.py"), Path(__file__).with_name("requirements.txt")])
 
 
 def fingerprint(functions: dict[str, Path], parameters: dict[str, str]) -> str:
-    """Changes with what needs a new deployment to the same emulator."""
+    """A hash of everything whose change needs a new deployment to the same emulator."""
     return _digest([TEMPLATE, Path(__file__), *functions.values()], repr(sorted(parameters.items())))
 
 
@@ -57,7 +57,7 @@ def prepare(emulator: Emulator, functions: dict[str, Path]) -> None:
 def deploy(
     emulator: Emulator, parameters: dict[str, str], template: Path = TEMPLATE, api_id: str | None = None
 ) -> dict[str, str]:
-    """Package and deploy, and return the stack's outputs. A stack that is there is updated.
+    """Package and deploy, and return the stack's outputs. An existing stack is updated.
 
     The CLI passes on only those parameters that the template declares. Without an `api_id`, each new stack gets another one.
     """
@@ -84,7 +84,7 @@ def deploy(
 
 
 def stack_env(emulator: Emulator, outputs: dict[str, str]) -> dict[str, str]:
-    """The stack as environment variables: where it is, how to reach it, and its outputs (EnquiriesTable is
+    """The stack as environment variables: its addresses, how to reach it, and its outputs (EnquiriesTable is
     ENQUIRIES_TABLE)."""
     api, stage = re.match(r"https://([\w-]+)\.execute-api\.[^/]+/(\w+)$", outputs.pop("ApiUrl")).groups()
     return {
@@ -98,7 +98,7 @@ def stack_env(emulator: Emulator, outputs: dict[str, str]) -> dict[str, str]:
 
 
 def wait_until_it_answers(api_url: str) -> None:
-    """Wait for a preflight to come back from the function itself, through the gateway."""
+    """Wait until the function itself responds to a preflight, through the gateway."""
     request = urllib.request.Request(
         api_url + ENDPOINT_PATH,
         method="OPTIONS",
@@ -115,8 +115,8 @@ def wait_until_it_answers(api_url: str) -> None:
             answer = str(error)
         if time.monotonic() > deadline:
             raise Trouble(
-                f"The endpoint is deployed but does not answer as it should. It says: {answer}\n"
-                "What the function said is in functions.log, or in ministack.log when it did not even start."
+                f"The endpoint is deployed but does not respond as expected. Its response: {answer}\n"
+                "The function's log is in functions.log, or in ministack.log if the function did not start."
             )
         time.sleep(0.2)
 
@@ -166,7 +166,7 @@ def _aws(emulator: Emulator, command: str, **files: Path) -> None:
 
 
 def _failures(emulator: Emulator) -> str:
-    """Why a stack failed: the CLI only says that it did."""
+    """Why a stack failed. The CLI says only that it failed."""
     cloudformation = client(emulator, "cloudformation")
     try:
         events = cloudformation.describe_stack_events(StackName=STACK_NAME)["StackEvents"]

@@ -1,4 +1,4 @@
-"""The local AWS: starts ministack on loopback, knows whether it lives, and stops it with everything it started."""
+"""The local AWS: starts ministack on loopback, knows whether it is running, and stops it with everything it started."""
 
 import fcntl
 import json
@@ -50,7 +50,7 @@ STOP_SECONDS = 5
 
 
 class Trouble(Exception):
-    """Something the developer can put right. The message says how."""
+    """A problem that the developer can fix. The message says how."""
 
 
 @dataclass
@@ -68,7 +68,7 @@ class Emulator:
 
     @staticmethod
     def running(home: Path) -> "Emulator | None":
-        """The emulator that this folder's last `start` left behind, if it still lives."""
+        """The emulator that this folder's last `start` left behind, if it is still running."""
         try:
             with _lock(home).open() as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -115,7 +115,7 @@ class Emulator:
         return emulator
 
     def stop(self) -> None:
-        """End the process and its functions, and remove all that they stored."""
+        """End the process and its functions, and delete everything that they stored."""
         for sign in (signal.SIGTERM, signal.SIGKILL):
             deadline = time.monotonic() + STOP_SECONDS
             self._signal_group(sign)
@@ -135,7 +135,7 @@ class Emulator:
             return False
 
     def _signal_group(self, sign: int) -> bool:
-        """Signal the group; false when nothing is left of it."""
+        """Signal the group. Return false if it has ended."""
         try:
             os.waitpid(self.pid, os.WNOHANG)  # our own child would stay behind as a zombie
         except ChildProcessError:

@@ -1,14 +1,14 @@
 """The local stack: the whole API on a local AWS, deployed from the template that production uses.
 
-  up       start it in the background and print where it is; what already runs is kept, or updated
+  up       start it in the background and print its addresses; if it is already running, keep or update it
   down     stop it
   dev      start it, post one enquiry and show its email, follow the logs, stop it at Ctrl-C
-  logs     follow the logs of one that is up
-  mailbox  print the emails that one that is up has sent
+  logs     follow the logs of a running stack
+  mailbox  print the emails that a running stack has sent
   watch    run `cargo lambda watch` with the stack behind it
-  run      start a stack, run a command with its addresses in the environment, stop it
+  run      start a stack, run a command with the stack's addresses in the environment, stop it
 
-Everything lives in one folder (STACK_DIR, by default .local), so any number of stacks can be up at once. PORT fixes the
+Everything lives in one folder (STACK_DIR, by default .local), so any number of stacks can run at once. PORT fixes the
 port, RATE_LIMIT sets the requests that a client may make in a minute, and ENVIRONMENT is sandbox (the default) or live.
 """
 
@@ -102,7 +102,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Deployed:
-    """What runs on the local AWS."""
+    """What is deployed to the local AWS."""
 
     fingerprint: str
     environment: str
@@ -122,7 +122,7 @@ class Deployed:
 def up(folder: Path, settings: Settings, ports: Iterable[int] = USUAL_PORTS) -> bool:
     """Bring the stack up, on the first of these ports that is free, or on the port of the settings.
 
-    Return whether the local AWS was started. One that runs is kept and updated, if that is possible.
+    Return whether the local AWS was started. One that is already running is updated instead, if that is possible.
     """
     functions = deployment.binaries(folder)
     parameters = settings.parameters()
@@ -133,7 +133,7 @@ def up(folder: Path, settings: Settings, ports: Iterable[int] = USUAL_PORTS) -> 
         obstacle = why_not_updated(running, deployed, wanted, settings.port)
         if not obstacle:
             if deployed == wanted:
-                say("already up, with this build and these settings")
+                say("already running, with this build and these settings")
             else:
                 update(running, functions, parameters, wanted)
             return False
@@ -159,11 +159,11 @@ def up(folder: Path, settings: Settings, ports: Iterable[int] = USUAL_PORTS) -> 
 
 
 def why_not_updated(running: Emulator, deployed: Deployed, wanted: Deployed, port: int | None) -> str | None:
-    """Why what runs has to be replaced by a new start; None if an update will do."""
+    """Why the local AWS has to be restarted; None if an update is enough."""
     if port and port != running.port:
-        return f"You want port {port}, and the local AWS runs on port {running.port}."
+        return f"You asked for port {port}, but the local AWS runs on port {running.port}."
     if deployed.environment != wanted.environment:
-        return f"You want the environment {wanted.environment}, and {deployed.environment} runs."
+        return f"You asked for the environment {wanted.environment}, but {deployed.environment} is running."
     if running.fingerprint != deployment.emulator_fingerprint():
         return "The local AWS itself has changed since it was started."
     return None
@@ -172,26 +172,26 @@ def why_not_updated(running: Emulator, deployed: Deployed, wanted: Deployed, por
 def port_must_be_free(port: int | None, running: Emulator | None) -> None:
     """Refuse a port that something else uses, before anything is stopped."""
     if port and in_use(port) and not (running and running.port == port):
-        raise Trouble(f"Port {port} is in use. Stop what listens there, choose another port, or leave PORT unset.")
+        raise Trouble(f"Port {port} is in use. Stop the program that uses it, choose another port, or leave PORT unset.")
 
 
 def warn_of_loss(running: Emulator, obstacle: str, deployed: Deployed) -> None:
-    """Say what a new start deletes, and how to keep it. In a terminal, there is time to do so."""
+    """Say what a restart deletes, and how to keep it. In a terminal, leave time to press Ctrl-C."""
     enquiries = stored_enquiries(running)
-    say(f"{obstacle} So it must start again.")
+    say(f"{obstacle} It must be restarted.")
     if not enquiries:
-        say("no enquiries are stored, so nothing is lost")
+        say("no enquiries are stored, so the restart loses nothing")
         return
     is_setting = running.fingerprint == deployment.emulator_fingerprint()
     print(
         f"  This deletes everything that is stored: {enquiries} {'enquiry' if enquiries == 1 else 'enquiries'}, and the emails.\n"
         + (f"  To keep it, use the old settings: PORT={running.port} ENVIRONMENT={deployed.environment}\n" if is_setting else "")
-        + "  To have both, run the same command with another folder: STACK_DIR=.local/second",
+        + "  To run a second stack beside it, add another folder to your command: STACK_DIR=.local/second",
         file=sys.stderr,
         flush=True,
     )
     if sys.stdin.isatty():
-        say(f"starting again in {SECOND_THOUGHTS_SECONDS} seconds; Ctrl-C keeps what is stored")
+        say(f"restarting in {SECOND_THOUGHTS_SECONDS} seconds; press Ctrl-C to keep the data")
         time.sleep(SECOND_THOUGHTS_SECONDS)
 
 
@@ -201,35 +201,35 @@ def stored_enquiries(emulator: Emulator) -> int:
 
 
 def update(emulator: Emulator, functions: dict[str, Path], parameters: dict[str, str], wanted: Deployed) -> None:
-    """Update what runs, as a deployment to AWS would. It keeps its port and its data."""
-    say("up with another build or other settings: updating it, what is stored stays")
-    # If this is interrupted, the next `up` must not take it for done.
+    """Update the running stack, as a deployment to AWS would. It keeps its port and its data."""
+    say("already running, with another build or other settings: updating it; its data is kept")
+    # If this is interrupted, the next `up` must run the update again.
     Deployed("", wanted.environment).write()
     try:
         bring_about(emulator, functions, parameters, wanted, Steps())
     except Trouble as trouble:
         raise Trouble(
-            f"{trouble}\nThe update failed. What is stored is still there. To start again without it: make down, then make up"
+            f"{trouble}\nThe update failed. The data is still there. To start again without it: make down, then make up"
         ) from None
 
 
 def bring_about(
     emulator: Emulator, functions: dict[str, Path], parameters: dict[str, str], wanted: Deployed, step: "Steps"
 ) -> None:
-    """Deploy, wait for the endpoint, and write down where it is."""
+    """Deploy, wait for the endpoint, and save its address."""
     deployment.prepare(emulator, functions)
     # The version is not part of the fingerprint: the same build under the next commit needs no update.
     outputs = deployment.deploy(emulator, {**parameters, "Version": commit.version()}, api_id=API_ID)
     env = deployment.stack_env(emulator, outputs)
     step.done("deployed infra/template.yaml")
     deployment.wait_until_it_answers(env["API_URL"])
-    step.done("the endpoint answers")
+    step.done("the endpoint responds")
     wanted.write()
     ENV_FILE.write_text("".join(f"{name}={value}\n" for name, value in env.items()))
 
 
 def down() -> None:
-    """Stop what is up here, if anything is, and keep its logs."""
+    """Stop the stack in this folder, if one is running, and save its logs."""
     ENV_FILE.unlink(missing_ok=True)
     emulator = Emulator.running(HOME)
     if not emulator:
@@ -238,15 +238,15 @@ def down() -> None:
     before = {sign: signal.signal(sign, signal.SIG_IGN) for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         logs.save(emulator, FUNCTIONS_LOG)
-    except Exception as error:  # whatever is wrong with the logs, it must still stop
-        say(f"could not keep the functions' logs: {error}")
+    except Exception as error:  # a problem with the logs must not keep the stack running
+        say(f"could not save the functions' logs: {error}")
     emulator.stop()
     for sign, handler in before.items():
         signal.signal(sign, handler)
 
 
 def dev() -> None:
-    """Show what becomes of one enquiry, say how to post another, and follow the logs."""
+    """Post one enquiry and show the results, say how to post another, and follow the logs."""
     env = stack_env()
     print(f"\nAPI      {env['API_URL']}\nMailbox  {env['MAILBOX_URL']}\n", flush=True)
     try:
@@ -256,7 +256,7 @@ def dev() -> None:
             f"Post another:\n\n{example(env['API_URL'])}\n\n"
             f"To see all emails: {folder}make mailbox\n"
             f"To see all records: (set -a; . {shown(ENV_FILE)}; {shown(Path(sys.executable).parent)}/aws dynamodb scan"
-            ' --table-name "$ENQUIRIES_TABLE")\n\nThe logs follow. Ctrl-C stops.\n',
+            ' --table-name "$ENQUIRIES_TABLE")\n\nThe logs follow. Press Ctrl-C to stop.\n',
             flush=True,
         )
         logs.follow(the_emulator(), EMULATOR_LOG)
@@ -292,7 +292,7 @@ def show_an_enquiry(env: dict[str, str]) -> None:
     for name in ("id", "created_at", "form", "dept", "fields", "mail_state"):
         print(f"  {name:<10}  {record.get(name, '')}")
     if not mail:
-        print(f"\nNo email came within {MAIL_SECONDS} seconds. The logs below may say why.\n", flush=True)
+        print(f"\nNo email arrived within {MAIL_SECONDS} seconds. The logs below may show why.\n", flush=True)
         return
     print(f"\nThe email, {seconds:.1f} seconds after the response:\n")
     print(textwrap.indent(mail_text(mail).rstrip(), "  ") + "\n", flush=True)
@@ -326,7 +326,7 @@ def mailbox() -> None:
 
 
 def mails(env: dict[str, str]) -> list[dict]:
-    """The emails that the local AWS has taken, oldest first."""
+    """The emails that the local AWS has received, oldest first."""
     with urllib.request.urlopen(env["MAILBOX_URL"]) as response:
         accounts = json.load(response)["messages"]
     return [mail for sent in accounts.values() for mail in sent]
@@ -349,7 +349,7 @@ def shown(path: Path) -> str:
 def watch() -> int:
     """Run the function under `cargo lambda watch`, configured as the deployed one is."""
     if in_use(WATCH_PORT):
-        raise Trouble(f"Port {WATCH_PORT}, where `make watch` serves, is in use. Stop what listens there.")
+        raise Trouble(f"Port {WATCH_PORT}, which `make watch` needs, is in use. Stop the program that uses it.")
     emulator = the_emulator()
     name = stack_env()["CREATE_ENQUIRY_FUNCTION"]
     deployed = deployment.client(emulator, "lambda").get_function_configuration(FunctionName=name)
@@ -357,7 +357,7 @@ def watch() -> int:
     del configuration["SSL_CERT_FILE"]  # a file of Amazon Linux, which cargo would look for here
     aws = {key: value for key, value in emulator.client_env().items() if key.startswith("AWS_")}
     print(f"\nTry it:\n\n{example(f'http://localhost:{WATCH_PORT}')}\n", flush=True)
-    # Its own CORS answers would hide ours.
+    # Its own CORS headers would hide ours.
     command = f"cargo lambda watch --invoke-address 127.0.0.1 --invoke-port {WATCH_PORT} --disable-cors"
     return call(command.split(), {**configuration, **BUDGETS, **aws})
 
@@ -384,7 +384,7 @@ def stack_env() -> dict[str, str]:
 def the_emulator() -> Emulator:
     emulator = Emulator.running(HOME)
     if not emulator:
-        raise Trouble("Nothing is up. Start it with: make up")
+        raise Trouble("The local AWS is not running. Start it: make up")
     return emulator
 
 
@@ -411,7 +411,7 @@ def main() -> int:
     parser.add_argument("rest", nargs=argparse.REMAINDER, help="the command, for run")
     arguments = parser.parse_args()
 
-    # Whoever ends us, by whatever means but the last, ends what we started too.
+    # If one of these signals ends us, the `finally` below must still stop what we started.
     for sign in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(sign, lambda *_: sys.exit(1))
 
