@@ -30,13 +30,13 @@ const ANSWERS = {
   invalid_body: [422, INVALID, 'The body must be a JSON object with "form" and "fields", and optionally "dept".'],
   rate_limited: [429, RATE_LIMIT, "Too many requests from your network. Try again after the seconds in the retry-after header."],
   internal_error: [500, API, "Something went wrong on our side. You can safely retry with the same Idempotency-Key. Without a key, a retry may record the enquiry twice."],
-  service_unavailable: [503, API, "The service did not respond in time. Try again in 1 second. This is safe with the same Idempotency-Key. Without a key, the enquiry may be recorded twice."],
+  service_unavailable: [503, API, "The service did not respond in time. Try again in 1 second. You can safely retry with the same Idempotency-Key. Without a key, a retry may record the enquiry twice."],
 };
 const VIOLATIONS = {
   unknown_key: "Unknown key.",
   form_required: '"form" is required. Send the key of the form, such as "contact-us".',
   invalid_form:
-    '"form" must be a string of 1 to 64 of the characters a-z, 0-9, _ and -. It must not look like an API key.',
+    '"form" must be a string of 1 to 64 characters: a-z, 0-9, _ and -. It must not look like an API key.',
   invalid_dept:
     '"dept" must be "support", "payments", "hardship" or "complaints". Omit it to reach the general inbox.',
   fields_required: '"fields" is required. Send the form\'s answers as an object.',

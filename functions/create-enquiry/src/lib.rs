@@ -26,8 +26,8 @@ const ROUTE: Route = Route {
     method_not_allowed: "Use POST to send an enquiry.",
     internal_error: "Something went wrong on our side. You can safely retry with the same Idempotency-Key. Without a key, a retry \
                      may record the enquiry twice.",
-    service_unavailable: "The service did not respond in time. Try again in 1 second. This is safe with the same Idempotency-Key. \
-                          Without a key, the enquiry may be recorded twice.",
+    service_unavailable: "The service did not respond in time. Try again in 1 second. You can safely retry with the \
+                          same Idempotency-Key. Without a key, a retry may record the enquiry twice.",
 };
 
 /// The edge, the tables and the queue, for as long as the environment lives.

@@ -38,13 +38,14 @@ impl Fields {
         };
         // Do not check thousands of fields one by one. Report only that there are too many.
         if Self::are_too_many(sent) {
-            let detail = format!("{} of {MAX_FIELDS}. Remove some.", grouped(members.len()));
+            let detail = format!("{} of at most {MAX_FIELDS}. Remove some.", grouped(members.len()));
             violations.add(|| Violation::new(ViolationCode::TooManyFields, "fields").with_detail(&detail));
             return None;
         }
         let bytes = sent.compact_bytes();
         if bytes > MAX_FIELDS_BYTES {
-            let detail = format!("{} of {} bytes. Shorten the longest.", grouped(bytes), grouped(MAX_FIELDS_BYTES));
+            let detail =
+                format!("{} of at most {} bytes. Shorten the longest.", grouped(bytes), grouped(MAX_FIELDS_BYTES));
             violations.add(|| Violation::new(ViolationCode::FieldsTooLarge, "fields").with_detail(&detail));
         }
         let mut fields = Vec::with_capacity(members.len());

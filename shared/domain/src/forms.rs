@@ -72,7 +72,7 @@ impl FormRules {
             (Some(field), Some(value)) => field.check(value, violations),
             (None, _) if self.closed && name != "consent" => violations.add(|| {
                 let names: Vec<_> = self.fields.iter().map(|field| field.name).collect();
-                let has = format!("This form has: {}.", names.join(", "));
+                let has = format!("The fields of this form are: {}.", names.join(", "));
                 Violation::of_field(ViolationCode::UnknownField, name).with_detail(&has)
             }),
             _ => {}
@@ -112,7 +112,7 @@ impl FieldRules {
             violations.add(|| self.violation(ViolationCode::InvalidFieldChoice, ""));
         // Do not match a value that is too long: matching takes time for each character.
         } else if let Some(max_length) = self.max_length.filter(|max_length| value.chars().count() > *max_length) {
-            let lengths = format!("{} of {} characters.", grouped(value.chars().count()), grouped(max_length));
+            let lengths = format!("{} of at most {} characters.", grouped(value.chars().count()), grouped(max_length));
             violations.add(|| self.violation(ViolationCode::FieldTooLong, &lengths));
         } else if self.pattern.as_ref().is_some_and(|pattern| !pattern.matches(value)) {
             violations.add(|| self.violation(ViolationCode::InvalidFieldFormat, ""));

@@ -39,7 +39,7 @@ impl ViolationCode {
             Self::UnknownKey => "Unknown key.".into(),
             Self::FormRequired => "\"form\" is required. Send the key of the form, such as \"contact-us\".".into(),
             Self::InvalidForm => format!(
-                "\"form\" must be a string of 1 to {MAX_FORM_BYTES} of the characters a-z, 0-9, _ and -. It must not look like an \
+                "\"form\" must be a string of 1 to {MAX_FORM_BYTES} characters: a-z, 0-9, _ and -. It must not look like an \
                  API key."
             ),
             Self::InvalidDept => {

@@ -171,7 +171,7 @@ impl Reply {
 
     /// What to tell the department, in two sentences that are each short enough for a line.
     const fn sentences(&self) -> [&'static str; 2] {
-        const NO_REPLY: &str = "A reply to this email does not reach the enquirer.";
+        const NO_REPLY: &str = "A reply to this email will not reach the enquirer.";
         match self {
             Self::ReachesEnquirer => [
                 "Reply to this email to answer the enquirer.",

@@ -222,7 +222,7 @@ fn a_closed_form_has_no_other_fields_but_consent() {
         ],
     );
     let found = violations(r#"{"form":"smoke-test","fields":{"deployment":"abc","x":1,"consent":"yes"}}"#);
-    assert_eq!(found[0].message, "Unknown field. This form has: deployment, consent.");
+    assert_eq!(found[0].message, "Unknown field. The fields of this form are: deployment, consent.");
 }
 
 #[test]
@@ -259,6 +259,6 @@ fn each_violation_says_what_to_do() {
         "The format is invalid. Use the format POST /partner/v1/applications: the method and the full path."
     );
     let too_long = format!("\"{}\"", "x".repeat(258));
-    assert_eq!(message("idempotency_key", &too_long), "This answer is too long: 258 of 257 characters.");
+    assert_eq!(message("idempotency_key", &too_long), "This answer is too long: 258 of at most 257 characters.");
     assert!(message("severity", "\"x\"").starts_with("Choose one of: sev1, sev2, sev3. sev1: production is down"));
 }

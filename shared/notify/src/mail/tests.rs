@@ -216,7 +216,7 @@ fn check_reply(fields: &[(&str, &str)], sentence: &str) {
     assert!(mail.html.contains(&sentence.replace('"', "&#34;")), "{}", mail.html);
     let reaches = mail.reply_to.is_some();
     assert_eq!(mail.text.contains("Reply to this email to answer the enquirer."), reaches);
-    assert_eq!(mail.text.contains("A reply to this email does not reach the enquirer."), !reaches);
+    assert_eq!(mail.text.contains("A reply to this email will not reach the enquirer."), !reaches);
 }
 
 #[test]
