@@ -25,9 +25,10 @@ SAM := .local/sam
 ENVIRONMENTS := $(addsuffix /ready,$(VENV) $(CARGO_LAMBDA) $(CHECK) $(CHECKOV) $(SAM))
 
 # Each built by itself, so that none of them gets the features that another needs.
-BENCH  := .local/bench
-DRIVER := cargo run --quiet --locked --profile driver --package bench --
-FLOORS := $(addsuffix -floor,$(notdir $(wildcard bench/floors/*)))
+BENCH     := .local/bench
+DRIVER    := cargo run --quiet --locked --profile driver --package bench --
+FLOORS    := $(addsuffix -floor,$(notdir $(wildcard bench/floors/*)))
+RUST_PEER := --manifest-path bench/peers/rust/Cargo.toml
 
 CARGO_DENY    := .local/cargo/cargo-deny@0.20.2
 CARGO_MACHETE := .local/cargo/cargo-machete@0.9.2
@@ -38,7 +39,7 @@ BANK_HOLIDAYS := https://www.gov.uk/bank-holidays.json
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .PHONY: help dev up down logs mailbox watch test check build deploy deployment-id bank-holidays bench bench-load bench-check \
-	settings binaries zips cargo arm64 valgrind node
+	settings binaries zips rust-peer cargo arm64 valgrind node
 
 help: ## list the targets (the default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +70,7 @@ test: $(VENV)/ready binaries ## run all tests; the end-to-end and upgrade tests 
 
 check: cargo $(CHECK)/ready $(CHECKOV)/ready $(CARGO_DENY) $(CARGO_MACHETE) ## check formatting, lints, documentation, dependencies and templates
 	cargo fmt --check
+	cargo fmt --check $(RUST_PEER)
 	$(CHECK)/bin/python infra/deployment_id.py
 	$(CHECK)/bin/python -m unittest discover --start-directory infra
 	$(CHECK)/bin/cfn-lint --append-rules cfn_lint_serverless.rules -- $(TEMPLATES)
@@ -91,7 +93,7 @@ deployment-id: $(VENV)/ready ## update the deployment id; run this after you cha
 bank-holidays: $(VENV)/ready ## download the latest bank holidays of England and Wales
 	curl --fail --silent --show-error $(BANK_HOLIDAYS) | $(PYTHON) infra/bank_holidays.py
 
-bench: valgrind node zips $(BENCH)/python.zip $(BENCH)/node-bundled.zip ## measure the same endpoint in Rust, Python and Node; writes README's table
+bench: valgrind node zips $(BENCH)/python.zip $(BENCH)/node-bundled.zip rust-peer ## measure the same endpoint in Rust with all defaults, in Python and in Node; writes README's table
 	$(DRIVER) compare
 
 bench-load: binaries ## measure throughput by number of Lambda environments, and the cost of a flood; writes bench/README.md's tables
@@ -126,6 +128,12 @@ $(BENCH)/node-bundled.zip: $(wildcard bench/peers/node/*.*)
 	@cd $(BENCH)/node && npm ci --silent && npm run --silent bundle && npm prune --silent --omit=dev
 	@cd $(BENCH)/node && python3 -m zipfile -c ../node.zip *.mjs package.json node_modules
 	@cd $(BENCH)/node && python3 -m zipfile -c ../node-bundled.zip dist/runtime.cjs
+
+# With cargo's defaults too, so it has a workspace, a lock file and a folder of its own.
+rust-peer: cargo
+	cargo build --locked --release $(RUST_PEER) --target-dir target/peers
+	@mkdir -p $(BENCH)
+	@python3 -m zipfile -c $(BENCH)/rust-defaults.zip target/peers/release/rust-defaults
 
 valgrind:
 	@command -v valgrind >/dev/null || { \

@@ -10,10 +10,11 @@ const WIDTH: f64 = 860.0;
 const LEFT: f64 = 270.0;
 const DECADE: f64 = 190.0;
 const BAR: f64 = 16.0;
-const GROUP: f64 = 4.0 * BAR + 18.0;
+const BARS: f64 = COLOURS.len() as f64 * BAR;
+const GROUP: f64 = BARS + 18.0;
 const TOP: f64 = 58.0;
 /// Our colour, then the peers' colours in order. All are legible on white and on black.
-const COLOURS: [&str; 4] = ["#d9480f", "#4c78a8", "#72a172", "#b8a13d"];
+const COLOURS: [&str; 1 + PEERS.len()] = ["#d9480f", "#4c78a8", "#72a172", "#b8a13d", "#a173b8"];
 
 /// The chart as SVG.
 pub(crate) fn draw(figures: &Figures) -> String {
@@ -55,7 +56,7 @@ pub(crate) fn draw(figures: &Figures) -> String {
 fn group(svg: &mut String, figures: &Figures, figure: Figure, top: f64) {
     let (title, unit) = figure.title();
     let ours = figures.median(figure, CREATE_ENQUIRY.name).unwrap_or_default();
-    let _ = writeln!(svg, r#"<text x="12" y="{}">{title}</text>"#, top + 2.0 * BAR + 4.0);
+    let _ = writeln!(svg, r#"<text x="12" y="{}">{title}</text>"#, top + BARS / 2.0 + 4.0);
     for (place, (subject, colour)) in [CREATE_ENQUIRY].iter().chain(&PEERS).zip(COLOURS).enumerate() {
         let Some(value) = figures.median(figure, subject.name) else { continue };
         let (y, length) = (top + BAR * place as f64, (value / ours).log10().max(0.0) * DECADE + 3.0);

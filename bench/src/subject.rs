@@ -52,6 +52,8 @@ enum Program {
     Python,
     /// A script in the Node peers' folder.
     Node(&'static str),
+    /// The Rust peer's binary. It is no member of this workspace.
+    Rust(&'static str),
 }
 
 /// The Node peer, bundled into one file.
@@ -103,7 +105,7 @@ pub(crate) const OTHER_FUNCTIONS: [Subject; 3] = [
 ];
 
 /// The same endpoint, written as other people would write it.
-pub(crate) const PEERS: [Subject; 3] = [
+pub(crate) const PEERS: [Subject; 4] = [
     Subject { name: "python", title: "Python, boto3", work: RECORDS, with_key: Some(CLAIMS), program: Program::Python },
     Subject {
         name: "node",
@@ -118,6 +120,13 @@ pub(crate) const PEERS: [Subject; 3] = [
         work: RECORDS,
         with_key: Some(TRANSACTS),
         program: Program::Node(BUNDLE),
+    },
+    Subject {
+        name: "rust-defaults",
+        title: "Rust, all defaults",
+        work: RECORDS,
+        with_key: Some(TRANSACTS),
+        program: Program::Rust("rust-defaults"),
     },
 ];
 
@@ -150,6 +159,7 @@ impl Subject {
                 node.arg(script).current_dir(peer("node"));
                 node
             }
+            Program::Rust(name) => Command::new(rust_peer(name)),
         };
         command.env_clear().envs(aws.variables());
         // Needed to find the interpreters.
@@ -180,6 +190,7 @@ impl Subject {
         match self.program {
             Program::Binary(name) => bytes(&binary(name)),
             Program::Python => bytes(&peer("python")),
+            Program::Rust(name) => bytes(&rust_peer(name)),
             Program::Node(BUNDLE) => bytes(&peer("node").join(BUNDLE)),
             Program::Node(script) => {
                 Ok(bytes(&peer("node").join(script))? + bytes(&peer("node").join("node_modules"))?)
@@ -190,6 +201,10 @@ impl Subject {
 
 fn binary(name: &str) -> PathBuf {
     Path::new(ROOT).join("target/release").join(name)
+}
+
+fn rust_peer(name: &str) -> PathBuf {
+    Path::new(ROOT).join("target/peers/release").join(name)
 }
 
 /// The size of a file, or of all files in a folder.
