@@ -105,7 +105,7 @@ impl Api {
         } else {
             response = response.header(header::VARY, "origin");
             let origin = request.headers().get(header::ORIGIN);
-            if let Some(origin) = origin.filter(|origin| self.allowed_origins.iter().any(|allowed| allowed == origin)) {
+            if let Some(origin) = origin.filter(|sent| self.allowed_origins.iter().any(|allowed| allowed == *sent)) {
                 response = response.header(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
             }
         }
