@@ -8,7 +8,7 @@ use crate::subject::{CREATE_ENQUIRY, PEERS};
 const WIDTH: f64 = 860.0;
 /// Where bars start, and the length for a factor of ten, in pixels.
 const LEFT: f64 = 270.0;
-const DECADE: f64 = 190.0;
+const DECADE: f64 = 160.0;
 const BAR: f64 = 16.0;
 const BARS: f64 = COLOURS.len() as f64 * BAR;
 const GROUP: f64 = BARS + 18.0;
