@@ -201,10 +201,11 @@ impl Call {
             RequestContext::ApiGatewayV1(context) => context,
             _ => Default::default(),
         };
+        let received_at = Some(context.request_time_epoch).filter(|epoch| *epoch != 0);
         Self {
             request_id: RequestId::random(),
             gateway_request_id: context.request_id,
-            now: Timestamp::from_millisecond(context.request_time_epoch).unwrap_or_else(|_| Timestamp::now()),
+            now: received_at.and_then(|epoch| Timestamp::from_millisecond(epoch).ok()).unwrap_or_else(Timestamp::now),
             client: Client::from_source_ip(&context.identity.source_ip.unwrap_or_default()),
         }
     }
