@@ -14,7 +14,6 @@ const MAX_LISTED_BYTES: usize = 14 * 1024;
 pub struct Problem {
     pub status: u16,
     pub code: &'static str,
-    kind: &'static str,
     message: String,
     violations: Violations,
     /// In seconds.
@@ -25,8 +24,8 @@ pub struct Problem {
 
 impl Problem {
     fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
-        let (kind, message) = ("invalid_request_error", message.into());
-        Self { status, code, kind, message, violations: Violations::default(), retry_after: None, cause: None }
+        let (message, violations) = (message.into(), Violations::default());
+        Self { status, code, message, violations, retry_after: None, cause: None }
     }
 
     pub fn method_not_allowed() -> Self {
@@ -44,36 +43,36 @@ impl Problem {
 
     pub fn rate_limited(seconds: i64) -> Self {
         let message = format!("Too many requests from your network. Try again in {seconds} seconds.");
-        Self { kind: "rate_limit_error", retry_after: Some(seconds), ..Self::new(429, "rate_limited", message) }
+        Self { retry_after: Some(seconds), ..Self::new(429, "rate_limited", message) }
     }
 
     pub fn key_reused() -> Self {
         let message = "This Idempotency-Key was already used for a different enquiry.";
-        Self { kind: "idempotency_error", ..Self::new(409, "idempotency_key_reused", message) }
+        Self::new(409, "idempotency_key_reused", message)
     }
 
     pub fn in_progress() -> Self {
         let message = "Another request with this Idempotency-Key is in progress. Try again in 1 second.";
-        Self {
-            kind: "idempotency_error",
-            retry_after: Some(1),
-            ..Self::new(409, "idempotency_request_in_progress", message)
-        }
+        Self { retry_after: Some(1), ..Self::new(409, "idempotency_request_in_progress", message) }
     }
 
     pub fn unavailable(cause: impl Into<String>) -> Self {
         let message = "We could not respond in time. Try again in 1 second, with the same Idempotency-Key.";
-        Self {
-            kind: "api_error",
-            retry_after: Some(1),
-            cause: Some(cause.into()),
-            ..Self::new(503, "service_unavailable", message)
-        }
+        Self { retry_after: Some(1), cause: Some(cause.into()), ..Self::new(503, "service_unavailable", message) }
     }
 
     pub fn internal(cause: impl Into<String>) -> Self {
         let message = "Something failed on our side. You can safely try again with the same Idempotency-Key.";
-        Self { kind: "api_error", cause: Some(cause.into()), ..Self::new(500, "internal_error", message) }
+        Self { cause: Some(cause.into()), ..Self::new(500, "internal_error", message) }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self.status {
+            409 => "idempotency_error",
+            429 => "rate_limit_error",
+            500.. => "api_error",
+            _ => "invalid_request_error",
+        }
     }
 
     /// The body's `error`, with as many violations as fit.
@@ -85,7 +84,7 @@ impl Problem {
         };
         let listed: Vec<&Violation> = all.iter().take_while(fits).collect();
         let mut error = json!({
-            "type": self.kind,
+            "type": self.kind(),
             "code": self.code,
             "message": self.message,
             "doc_url": format!("{doc_url_base}#{}", self.code),
