@@ -71,6 +71,7 @@ test: $(VENV)/ready binaries ## run all tests; the end-to-end and upgrade tests 
 check: cargo $(CHECK)/ready $(CHECKOV)/ready $(CARGO_DENY) $(CARGO_MACHETE) ## check formatting, lints, documentation, dependencies and templates
 	cargo fmt --check
 	cargo fmt --check $(RUST_PEER)
+	cargo update --quiet --locked --workspace $(RUST_PEER)
 	$(CHECK)/bin/python infra/deployment_id.py
 	$(CHECK)/bin/python -m unittest discover --start-directory infra
 	$(CHECK)/bin/cfn-lint --append-rules cfn_lint_serverless.rules -- $(TEMPLATES)
