@@ -91,7 +91,7 @@ def stack_env(emulator: Emulator, outputs: dict[str, str]) -> dict[str, str]:
         "API_URL": f"{emulator.url}/_aws/execute-api/{api}/{stage}",
         "AWS_ENDPOINT_URL": emulator.url,
         "MAILBOX_URL": emulator.url + MAILBOX_PATH,
-        "STACK_NAME": STACK_NAME,
+        "CREDICORP_STACK": STACK_NAME,
         **{key: value for key, value in emulator.client_env().items() if key.startswith("AWS_")},
         **{re.sub(r"(?<!^)(?=[A-Z])", "_", key).upper(): value for key, value in sorted(outputs.items())},
     }

@@ -43,7 +43,7 @@ impl Deployed {
 }
 
 async fn cloudformation(http: &reqwest::Client, aws_endpoint_url: &str, action: &str) -> String {
-    let query = format!("Action={action}&Version=2010-05-15&StackName={}", variable("STACK_NAME"));
+    let query = format!("Action={action}&Version=2010-05-15&StackName={}", variable("CREDICORP_STACK"));
     let request = http.post(aws_endpoint_url).header("authorization", scope("cloudformation"));
     let response = request.body(query).send().await.expect("the local AWS responds");
     response.text().await.expect("the local AWS responds in full")
