@@ -1,7 +1,5 @@
-//! How long it takes to parse the largest submissions and redact their credentials: `cargo bench --package domain`.
-//!
-//! Each text fills the 16 KiB of `fields` with something that redaction checks closely, so the figures show whether
-//! anybody can make it slow. Half of each text is measured too: twice the time means that it is linear.
+//! How long it takes to parse submissions: `cargo bench --package domain`. The redaction of hostile texts has a bench of
+//! its own: `cargo bench --package redaction`.
 #![expect(clippy::unwrap_used, reason = "a bench fails by panicking")]
 
 use std::hint::black_box;
@@ -11,51 +9,7 @@ use domain::Submission;
 use domain::json::Json;
 
 const BYTES: [usize; 2] = [6_500, 13_000];
-
-/// Names, and the text that each repeats.
-const TEXTS: [(&str, &str); 38] = [
-    ("prose", "I was told on the phone that my plan would start in July. "),
-    ("keys", "sk_live_abc "),
-    ("one key", "sk_live_"),
-    ("keys within words", "ask_live_"),
-    ("bearers without a token", "bearer "),
-    ("bearers joined", "bearer+"),
-    ("bearers in front of what is public", "bearer=pk_"),
-    ("headers of tokens", "eyJhbGciOiJIUzI1NiJ9."),
-    ("headers of tokens, joined", "-eyJ"),
-    ("tokens of the wrong kind", "eyJhbGciOiJIUzI1NiJ9.x-"),
-    ("names", "client_secret"),
-    ("names with a placeholder", "client_secret=$"),
-    ("names with code", "client_secret=a."),
-    ("names in quotes", "client_secret:\"a "),
-    ("names and colons", "client-secret:"),
-    ("words of a name", "secret access "),
-    ("ids of access keys", "AKIAIOSFODNN7EXAMPLE "),
-    ("an id and what follows", "AKIAIOSFODNN7EXAMPLE/aB1+"),
-    ("beginnings of private keys", "-----BEGIN PRIVATE KEY-----"),
-    ("beginnings and ends", "BEGIN PRIVATE KEY-END "),
-    ("beginnings of private keys in values", "client_secret:\"BEGIN PRIVATE KEY-"),
-    ("beginnings of private keys in a value", "BEGIN PRIVATE KEY-client_secret:“"),
-    ("dashes", "-"),
-    ("prefixes with a dash", "sk_live_-"),
-    ("prefixes of another alphabet with a dash", "whsec_-"),
-    ("prefixes with dashes", "sk_live_a--"),
-    ("colours", "[1;1;1;1;1m"),
-    (
-        "headers of tokens in broken lines",
-        "eyJhbGciOiJIUzI1NiJ9aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n",
-    ),
-    ("arguments", "('client_secret','a "),
-    ("headers without a token", "authorization: bearer "),
-    ("numbers of tokens", "bearer 1|"),
-    ("names with a mark that nothing closes", "accesstoken=“"),
-    ("names with an apostrophe that nothing closes", "client_secret:‘"),
-    ("names with a mark and spaces", "access_token: “ "),
-    ("options in quotes", "-accesstoken “"),
-    ("options", "accesstoken*-----"),
-    ("public keys by name", "accesstoken=pk_"),
-    ("values in two lines", "client_secret:\n\"a\n"),
-];
+const PROSE: &str = "I was told on the phone that my plan would start in July. ";
 
 fn submission(text: &str, bytes: usize) -> Vec<u8> {
     let message: String = text.chars().cycle().take(bytes).collect();
@@ -66,14 +20,11 @@ fn submission(text: &str, bytes: usize) -> Vec<u8> {
 
 fn parse(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("parse");
-    for (name, text) in TEXTS {
-        for bytes in BYTES {
-            let body = submission(text, bytes);
-            let id = BenchmarkId::new(name, bytes);
-            group.bench_with_input(id, &body, |bencher, body| {
-                bencher.iter(|| Submission::parse(&Json::parse(black_box(body)).unwrap()).unwrap());
-            });
-        }
+    for bytes in BYTES {
+        let body = submission(PROSE, bytes);
+        group.bench_with_input(BenchmarkId::new("prose", bytes), &body, |bencher, body| {
+            bencher.iter(|| Submission::parse(&Json::parse(black_box(body)).unwrap()).unwrap());
+        });
     }
     group.finish();
 }

@@ -1,12 +1,13 @@
 //! A form's answers, kept exactly as sent.
 
+use ::redaction::{Redacted, Removed, redact, redact_named};
+
 use crate::blank::is_blank;
-use crate::credential::CredentialKind;
 use crate::email_address::EmailAddress;
 use crate::forms::FormRules;
 use crate::json::{Json, object_of, push_string};
 use crate::limits::{MAX_FIELD_NAME_BYTES, MAX_FIELDS, MAX_FIELDS_BYTES};
-use crate::redaction::{Redacted, Redaction, redact, redact_value};
+use crate::redaction::Redaction;
 use crate::violation::{Violation, ViolationCode, Violations, grouped};
 
 /// A form's answers: names and values in the order sent, with every character and digit kept.
@@ -19,6 +20,10 @@ pub struct Fields(Vec<(String, FieldValue)>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no stored fields")]
 pub struct UnreadableFields;
+
+/// The last words of the names of two neighbouring fields that are a name and its value.
+const NAMES_OF_KEYS: [&str; 6] = ["key", "name", "label", "field", "header", "parameter"];
+const NAMES_OF_VALUES: [&str; 5] = ["value", "val", "content", "text", "answer"];
 
 #[derive(Clone, PartialEq, Eq)]
 enum FieldValue {
@@ -110,38 +115,50 @@ impl Fields {
         self.entries().find_map(|(candidate, text)| (candidate == name).then_some(text))
     }
 
-    /// Removes credentials from the fields' names and values, and returns what was removed.
+    /// Removes secrets from the fields' names and values, and returns what was removed.
     pub(crate) fn redact(&mut self) -> Vec<Redaction> {
         // Redact the values first, because a field's original name can mark its value as a secret.
         let in_values = self.redact_values();
         let in_names = self.redact_names();
-        let kinds = in_names.into_iter().zip(in_values).map(|(in_name, in_value)| [in_name, in_value].concat());
-        self.0.iter().zip(kinds).flat_map(|((name, _), kinds)| Redaction::of_field(name, &kinds)).collect()
+        let removed =
+            in_names.into_iter().zip(in_values).map(|(in_name, in_value)| in_name.into_iter().chain(in_value));
+        self.0.iter().zip(removed).flat_map(|((name, _), removed)| Redaction::of_field(name, removed)).collect()
     }
 
-    /// Removes credentials from the values, and returns the kinds found in each.
-    fn redact_values(&mut self) -> Vec<Vec<CredentialKind>> {
-        let redact_one = |(name, value): &mut (String, FieldValue)| {
-            let Some(Redacted { text, kinds }) = redact_value(name, value.as_text()) else { return Vec::new() };
+    /// Removes secrets from the values, and returns what was removed from each.
+    fn redact_values(&mut self) -> Vec<Vec<Removed>> {
+        let redacted: Vec<_> =
+            (0..self.0.len()).map(|index| redact_named(self.name_of_value(index), self.0[index].1.as_text())).collect();
+        let replace = |((_, value), redacted): (&mut (String, FieldValue), Option<Redacted>)| {
+            let Some(Redacted { text, removed }) = redacted else { return Vec::new() };
             *value = FieldValue::Text(text);
-            kinds
+            removed
         };
-        self.0.iter_mut().map(redact_one).collect()
+        self.0.iter_mut().zip(redacted).map(replace).collect()
     }
 
-    /// Removes credentials from the names, and returns the kinds found in each.
-    fn redact_names(&mut self) -> Vec<Vec<CredentialKind>> {
-        let mut kinds = vec![Vec::new(); self.0.len()];
-        for (index, kinds) in kinds.iter_mut().enumerate() {
+    /// What a value is called: the field's name, or the value of the field before it. Forms send `key` and `value` as
+    /// two fields.
+    fn name_of_value(&self, index: usize) -> &str {
+        let (name, _) = &self.0[index];
+        let before = index.checked_sub(1).map(|before| &self.0[before]);
+        let is_pair = |before: &str| ends_with_any(before, &NAMES_OF_KEYS) && ends_with_any(name, &NAMES_OF_VALUES);
+        before.filter(|(before, _)| is_pair(before)).map_or(name, |(_, key)| key.as_text())
+    }
+
+    /// Removes secrets from the names, and returns what was removed from each.
+    fn redact_names(&mut self) -> Vec<Vec<Removed>> {
+        let mut removed = vec![Vec::new(); self.0.len()];
+        for (index, removed) in removed.iter_mut().enumerate() {
             if let Some(found) = redact(&self.0[index].0) {
                 self.0[index].0 = self.unique_name(found.text);
-                *kinds = found.kinds;
+                *removed = found.removed;
             }
         }
-        kinds
+        removed
     }
 
-    /// Adds a number to a name that another field already has. Names that differed only in their credentials become
+    /// Adds a number to a name that another field already has. Names that differed only in their secrets become
     /// equal.
     fn unique_name(&self, name: String) -> String {
         let is_free = |candidate: &String| self.0.iter().all(|(taken, _)| taken != candidate);
@@ -155,6 +172,12 @@ impl Fields {
         let (_, value) = self.0.iter().find(|(name, _)| name == "email")?;
         if let FieldValue::Text(text) = value { EmailAddress::parse(text).ok() } else { None }
     }
+}
+
+/// Whether a field's name ends with one of these words, apart from a number: `key`, `Header name 2`.
+fn ends_with_any(name: &str, words: &[&str]) -> bool {
+    let name = name.trim_end_matches(|last: char| !last.is_alphabetic()).to_lowercase();
+    words.iter().any(|word| name.ends_with(word))
 }
 
 impl FieldValue {

@@ -5,8 +5,8 @@ use std::str::FromStr;
 use crate::forms::FormRules;
 use crate::json::Json;
 use crate::limits::{MAX_FORM_BYTES, UNREGISTERED};
-use crate::redaction::redact;
 use crate::violation::{Violation, ViolationCode, Violations};
+use ::redaction::redact;
 
 /// A form's key: 1 to 64 of `[a-z0-9_-]`.
 #[derive(Clone, derive_more::Debug, PartialEq, Eq)]

@@ -5,7 +5,6 @@
 
 mod blank;
 mod client;
-mod credential;
 mod email_address;
 mod enquiry;
 mod environment;
@@ -28,7 +27,6 @@ mod violation;
 mod window;
 
 pub use client::Client;
-pub use credential::CredentialKind;
 pub use email_address::{EmailAddress, InvalidEmailAddress};
 pub use enquiry::{Enquiry, EnquiryId, InvalidEnquiryId, RecordedEnquiry, STATUS_NEW};
 pub use environment::{Environment, UnknownEnvironment};

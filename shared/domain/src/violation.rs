@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::limits::{MAX_FIELD_NAME_BYTES, MAX_FORM_BYTES, MAX_LISTED_VIOLATIONS, MAX_PARAM_BYTES};
-use crate::redaction::redact_beginning;
+use ::redaction::redact_beginning;
 
 /// The contract's code for one error in a submission. The status is always 422.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::Display, strum::IntoStaticStr, strum::VariantArray)]

@@ -16,9 +16,7 @@ use std::cmp::Reverse;
 use std::fmt;
 
 use askama::Template;
-use domain::{
-    CredentialKind, Dept, EmailAddress, EnquiryId, Environment, Fields, LONDON, RecordedEnquiry, Redaction, Severity,
-};
+use domain::{Dept, EmailAddress, EnquiryId, Environment, Fields, LONDON, RecordedEnquiry, Redaction, Severity};
 use jiff::Timestamp;
 
 use phone::{is_phone_field, tel_link};
@@ -227,17 +225,7 @@ fn in_london(time: Timestamp, format: &str) -> String {
 
 /// What was removed, as people call it who have never seen one.
 fn in_words(redaction: &Redaction) -> String {
-    let what = match redaction.kind {
-        CredentialKind::SecretKey => "secret API key",
-        CredentialKind::RestrictedKey => "restricted API key",
-        CredentialKind::WebhookSecret => "webhook signing secret",
-        CredentialKind::BearerToken => "bearer token",
-        CredentialKind::Jwt => "JSON web token",
-        CredentialKind::AwsAccessKey => "AWS access key",
-        CredentialKind::PrivateKey => "private key",
-        CredentialKind::ClientSecret => "OAuth client secret",
-        CredentialKind::AccessToken => "access token",
-    };
+    let what = redaction.kind.in_words();
     if redaction.count == 1 { what.to_owned() } else { format!("{what} ({} times)", redaction.count) }
 }
 

@@ -433,6 +433,8 @@ fn any_fields() -> impl Strategy<Value = Vec<(String, String)>> {
     prop::collection::btree_map(name, any_value(), 0..12).prop_map(|mut fields| {
         fields.remove("email");
         fields.insert("consent".into(), "\"yes\"".into());
+        // Some random digits are a valid card number.
+        fields.retain(|_, value| ::redaction::redact(value).is_none());
         fields.into_iter().collect::<Vec<_>>()
     })
 }
