@@ -175,7 +175,6 @@ pub(crate) fn compile(text: &str) -> Result<Compiled, String> {
         connector_of: connector_of.leak(),
         words: leaked(words.into_iter()),
         public: leaked(file.public.prefixes.iter().map(String::as_str)),
-        kinds: leaked(kinds.into_iter()),
         folds: folds().leak(),
     };
     let tables: &'static Tables = Box::leak(Box::new(tables));
@@ -205,7 +204,7 @@ impl Patterns {
     fn add(&mut self, pattern: Hir, rule: u16, characters: usize) -> Result<(), String> {
         let characters = u8::try_from(characters).map_err(|_| "the pattern is too long")?;
         self.patterns.push(pattern);
-        self.needles.push(Needle { rule, characters });
+        self.needles.push(Needle { rule, characters, overrun: 0 });
         Ok(())
     }
 
@@ -265,6 +264,11 @@ impl Building {
         for name in &entry.names {
             let letters = name.chars().filter(|character| *character != ' ').count();
             self.names.add(parse(&pattern_of_name(name))?, rule, letters)?;
+            if letters <= SHORT_NAME
+                && let Some(needle) = self.names.needles.last_mut()
+            {
+                needle.overrun = 1;
+            }
         }
         let name = Name {
             looks: looks(&entry.value)?,
@@ -327,6 +331,9 @@ impl Examples {
     }
 }
 
+/// The longest name that is only looked for as a word of its own, in letters.
+const SHORT_NAME: usize = 2;
+
 /// A name as people write it: any case, and its words joined by a separator or nothing.
 fn pattern_of_name(name: &str) -> String {
     let letter = |character: char| match character {
@@ -336,7 +343,8 @@ fn pattern_of_name(name: &str) -> String {
         _ => r"\x80".to_owned(),
     };
     let letters: String = name.chars().map(letter).collect();
-    format!("(?i:{letters})")
+    // Prose is full of single letters.
+    if name.len() <= SHORT_NAME { format!("[^A-Za-z](?i:{letters})[^A-Za-z]") } else { format!("(?i:{letters})") }
 }
 
 fn alphabet(name: &str) -> Result<Alphabet, String> {

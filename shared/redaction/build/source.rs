@@ -19,13 +19,12 @@ pub(crate) fn of_tables(tables: &Tables) -> String {
     let connectors = connectors.join(", ");
     format!(
         "pub(crate) static TABLES: Tables = Tables {{ places: {}, names: {}, rules: &[{rules}], connectors: {}, \
-         connector_of: &[{connectors}], words: &{:?}, public: &{:?}, kinds: &{:?}, folds: &[{folds}] }};",
+         connector_of: &[{connectors}], words: &{:?}, public: &{:?}, folds: &[{folds}] }};",
         of_needles(&tables.places),
         of_needles(&tables.names),
         of_automaton(&tables.connectors),
         tables.words,
         tables.public,
-        tables.kinds,
     )
 }
 

@@ -4,10 +4,13 @@
 //! again by rules of the same sort, and searches whose result may be needed again are remembered.
 
 use super::normal::{Normal, Quoting, may_be_quoted_printable};
-use super::tables::{Check, Connector, Find, Looks, Name, Needle, Needles, Tables};
+use super::tables::{Check, Connector, Find, Looks, Name, Needle, Needles, Tables, Token};
 
 /// The furthest that a value may be from its name, in bytes.
-const CONNECTOR_BYTES: usize = 128;
+const CONNECTOR_BYTES: usize = 112;
+
+/// How much of a token to look at first, in bytes. The longest one of a fixed length fits.
+const TOKEN_AHEAD_BYTES: usize = 112;
 
 /// A secret, from its first byte to just after its last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,8 +130,8 @@ pub(super) struct Scan<'a> {
     pub(super) digits_end: usize,
     pub(super) pem_end: usize,
     pub(super) putty_end: usize,
-    /// The text in lower case, if a rule needed it.
-    pub(super) lower: Option<Vec<u8>>,
+    /// Where the first of some words stands, for each list of words that a rule needed.
+    pub(super) first_words: Vec<(&'static [&'static str], Option<usize>)>,
 }
 
 impl<'a> Scan<'a> {
@@ -146,7 +149,7 @@ impl<'a> Scan<'a> {
             digits_end: 0,
             pem_end: 0,
             putty_end: 0,
-            lower: None,
+            first_words: Vec::new(),
         }
     }
 
@@ -176,9 +179,10 @@ impl<'a> Scan<'a> {
     /// Applies the rule of a needle that ends at `end`.
     fn look(&mut self, end: usize, needle: Needle) {
         let rule = self.tables.rules[usize::from(needle.rule)];
+        let end = end - usize::from(needle.overrun);
         let (found, evidence) = match rule.find {
             Find::Token(token) => (
-                self.token(end, usize::from(needle.characters), token),
+                self.near(end, TOKEN_AHEAD_BYTES, |scan| scan.token(end, usize::from(needle.characters), token)),
                 if token.yields { Evidence::CommonShape } else { Evidence::OwnShape },
             ),
             Find::Name(_) if !self.is_named(end, needle) => return,
@@ -196,7 +200,10 @@ impl<'a> Scan<'a> {
                     Check::PasswordOption => self.password_option(end),
                     Check::Pem => self.pem(end),
                     Check::Putty => self.putty(end),
-                    Check::Card => self.card(end),
+                    Check::Card => {
+                        self.cards(end, rule.kind);
+                        None
+                    }
                 };
                 let is_by_scheme = matches!(shape.check, Check::Bearer | Check::PasswordOption);
                 (found, if is_by_scheme { Evidence::Name } else { Evidence::OwnShape })
@@ -204,6 +211,11 @@ impl<'a> Scan<'a> {
         };
         if let Some((start, end)) = found {
             self.found.push(Found { start, end, kind: rule.kind, evidence });
+        }
+        match rule.find {
+            Find::Token(Token { names_aws_secret: true, .. }) if found.is_some() => self.aws_secret(end, rule.kind),
+            Find::Name(Name { names_aws_secret: true, .. }) => self.aws_secret(end, rule.kind),
+            _ => {}
         }
     }
 
@@ -228,9 +240,37 @@ impl<'a> Scan<'a> {
     }
 
     /// Whether one of the words, in lower case, stands anywhere before `end`.
-    pub(super) fn has_before(&mut self, words: &[&str], end: usize) -> bool {
-        let lower = self.lower.get_or_insert_with(|| self.bytes.to_ascii_lowercase());
-        words.iter().any(|word| memchr::memmem::find(&lower[..end], word.as_bytes()).is_some())
+    pub(super) fn has_before(&mut self, words: &'static [&'static str], end: usize) -> bool {
+        let known = self.first_words.iter().find(|(known, _)| std::ptr::eq(*known, words)).map(|(_, first)| *first);
+        let first = known.unwrap_or_else(|| {
+            let lower = self.normal.bytes.to_ascii_lowercase();
+            let first = words.iter().filter_map(|word| memchr::memmem::find(&lower, word.as_bytes())).min();
+            self.first_words.push((words, first));
+            first
+        });
+        first.is_some_and(|first| first < end)
+    }
+
+    /// Looks only a little ahead of `from` at first, so that what is rejected costs little. What is taken may be longer.
+    pub(super) fn near(
+        &mut self,
+        from: usize,
+        bytes: usize,
+        look: impl Fn(&mut Self) -> Option<(usize, usize)>,
+    ) -> Option<(usize, usize)> {
+        const MARGIN_BYTES: usize = 8;
+        let whole = self.bytes;
+        let limit = whole.len().min(from + bytes);
+        let ends = (self.tokens_end, self.values_end);
+        self.bytes = &whole[..limit];
+        let found = look(self);
+        self.bytes = whole;
+        let (_, end) = found?;
+        if end + MARGIN_BYTES < limit || limit == whole.len() {
+            return found;
+        }
+        (self.tokens_end, self.values_end) = ends;
+        look(self)
     }
 
     /// Whether a letter or digit stands directly before `at`. What the normal form leaves out separates.

@@ -16,8 +16,6 @@ pub(crate) struct Tables {
     pub(crate) words: &'static [&'static str],
     /// Beginnings of public values.
     pub(crate) public: &'static [&'static str],
-    /// The names of the kinds.
-    pub(crate) kinds: &'static [&'static str],
     /// The meaning of characters outside ASCII, sorted by range.
     pub(crate) folds: &'static [Fold],
 }
@@ -30,11 +28,13 @@ pub(crate) struct Needles {
     pub(crate) meanings: &'static [Needle],
 }
 
-/// A pattern's rule, and the pattern's length in characters. The length is 0 if it varies.
+/// A pattern's rule, and the pattern's length in characters, or 0 if it varies.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Needle {
     pub(crate) rule: u16,
     pub(crate) characters: u8,
+    /// How many characters after the end belong to the pattern.
+    pub(crate) overrun: u8,
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -41,6 +41,9 @@ impl Scan<'_> {
         let start =
             if token.starts_with_run { self.start_of(pattern_start, RUN_BYTES, belongs) } else { pattern_start };
         let is_in_word = self.is_in_word(start);
+        if is_in_word && token.is_alone || self.bytes.get(pattern_end) == Some(&b'-') && !token.is_random {
+            return None;
+        }
         let extent = self.extent(pattern_end, token.alphabet, token.least, token.most);
         let end = self.without_trailing(pattern_end, extent.end, b".");
         let counted =
@@ -48,7 +51,7 @@ impl Scan<'_> {
         let is_whole = (token.least..=token.most).contains(&counted);
         let is_followed = token.least == token.most
             && self.bytes.get(end).is_some_and(|&byte| byte.is_ascii_alphanumeric() || token.alphabet.has(byte));
-        if is_in_word && token.is_alone || !is_whole || is_followed {
+        if !is_whole || is_followed {
             return None;
         }
         let body = self.plain(if token.starts_with_run { start } else { pattern_end }, end);
@@ -59,7 +62,7 @@ impl Scan<'_> {
             () if body.iter().all(|byte| matches!(byte, b'x' | b'X' | b'*' | b'.')) => false,
             () if in_doubt => first_run.len() >= DOUBTFUL_CHARACTERS && has_letter_and_digit(first_run),
             () if token.is_random => !is_words(&body) && !is_masked(&body),
-            () => body.iter().any(u8::is_ascii_alphanumeric) && body.first() != Some(&b'-'),
+            () => body.iter().any(u8::is_ascii_alphanumeric),
         };
         if !is_enough {
             return None;
@@ -68,32 +71,33 @@ impl Scan<'_> {
         let lead =
             token.lead.iter().filter(|lead| self.bytes[..start].ends_with(lead.as_bytes())).map(|lead| lead.len());
         let start = start - lead.max().unwrap_or(0);
-        if token.names_aws_secret {
-            self.aws_secret(end);
-        }
         Some((start, end))
     }
 
     /// An AWS secret access key within reach of `named`, the end of its id or name. Anywhere else it looks like a
     /// digest, and is kept.
-    pub(super) fn aws_secret(&mut self, named: usize) {
+    pub(super) fn aws_secret(&mut self, named: usize, kind: u8) {
         let limit = self.bytes.len().min(named + AWS_SECRET_WITHIN);
         let mut at = named;
         while at < limit {
             let start = (at..limit).find(|&at| BASE64.has(self.bytes[at]));
             let Some(start) = start else { return };
-            let run_end = self.end_of(start, |byte| BASE64.has(byte));
+            let longest = self.bytes.len().min(start + AWS_SECRET_CHARACTERS + 2);
+            let run = self.bytes[start..longest].iter().take_while(|&&byte| BASE64.has(byte)).count();
+            let run_end = start + run;
             // A slash may separate it from its id.
             let start = if run_end - start == AWS_SECRET_CHARACTERS + 1 { start + 1 } else { start };
             let length = count_of(AWS_SECRET_CHARACTERS);
+            if run > AWS_SECRET_CHARACTERS + 1 {
+                at = start + self.bytes[start..limit].iter().take_while(|&&byte| BASE64.has(byte)).count();
+                continue;
+            }
             let extent = self.extent(start, BASE64, length, length);
             let body = self.plain(start, extent.end);
             if body.len() == AWS_SECRET_CHARACTERS
                 && has_both_cases(&body)
                 && body.iter().any(|byte| !byte.is_ascii_alphabetic())
             {
-                let kind = self.tables.kinds.iter().position(|kind| *kind == "aws_access_key").unwrap_or_default();
-                let kind = u8::try_from(kind).unwrap_or_default();
                 self.found.push(super::Found { start, end: extent.end, kind, evidence: Evidence::OwnShape });
                 return;
             }

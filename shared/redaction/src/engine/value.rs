@@ -19,6 +19,8 @@ const PASSWORD_IN_PROSE: usize = 4;
 const LONG_CHARACTERS: usize = 20;
 /// How many bytes of a value decide whether it is a secret.
 const DECIDING_BYTES: usize = 128;
+/// How much of a value to look at first, in bytes.
+const VALUE_AHEAD_BYTES: usize = 72;
 /// The furthest that a value may stand before its name, in bytes: `{"value":"…","key":"client_secret"}`.
 const VALUE_BEFORE_WITHIN: usize = 200;
 /// The longest expression of code that is recognised in place of a value, in bytes.
@@ -52,19 +54,20 @@ enum Certainty {
 impl Scan<'_> {
     /// The value of a name that ends at `name_end`.
     pub(super) fn named(&mut self, name_end: usize, name: Name) -> Option<(usize, usize)> {
-        if name.names_aws_secret {
-            self.aws_secret(name_end);
-        }
         if name_end <= self.values_end || name.looks == Looks::Card || self.is_in_mark(name_end) {
             return None;
         }
-        let after = self
-            .connector(name_end)
-            .filter(|_| !name.is_parameter || self.is_parameter_name(name_end))
-            .and_then(|(end, connector)| self.value_behind(name_end, end, connector, name.looks));
-        let value = after.filter(|value| self.is_secret(*value, name)).or_else(|| self.value_before(name_end, name));
-        let value = value.or_else(|| self.value_in_column(name_end, name))?;
-        let (start, end) = self.secret_part(value, name)?;
+        let connector = self.connector(name_end).filter(|_| !name.is_parameter || self.is_parameter_name(name_end));
+        let after = connector.and_then(|(end, connector)| {
+            self.near(end, VALUE_AHEAD_BYTES, |scan| {
+                let value = scan.value_behind(name_end, end, connector, name.looks)?;
+                scan.is_secret(value, name).then(|| scan.secret_part(value, name)).flatten()
+            })
+        });
+        let (start, end) = after.or_else(|| {
+            let value = self.value_before(name_end, name).or_else(|| self.value_in_column(name_end, name))?;
+            self.secret_part(value, name)
+        })?;
         if !name.beside.is_empty() && !self.has_before(name.beside, self.bytes.len()) {
             return None;
         }
@@ -182,7 +185,8 @@ impl Scan<'_> {
         };
         let end = self.without_trailing(start.min(end), end, b" ");
         let is_next_key = self.is_key(end, quote);
-        let is_element = connector != Connector::Element || self.starts(end, "</");
+        let is_cut = end == self.bytes.len() && end < self.normal.bytes.len();
+        let is_element = connector != Connector::Element || is_cut || self.starts(end, "</");
         let may_be_name = connector >= Connector::Prose || between.contains(&b'\n');
         let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
         let is_empty_assignment =
@@ -348,20 +352,25 @@ impl Scan<'_> {
     fn value_in_column(&mut self, name_end: usize, name: Name) -> Option<Value> {
         const LINE_BYTES: usize = 256;
         const MOST_ROWS: usize = 3;
+        const MOST_MARKS: usize = 4;
         let is_mark = |byte: u8| matches!(byte, b' ' | b'"' | b'\'' | b'`' | b'*');
+        let after = self.bytes[name_end..].iter().take(MOST_MARKS).copied().find(|&byte| !is_mark(byte));
+        if self.columns_end >= name_end || !matches!(after, None | Some(b',' | b';' | b'|' | b'\n' | b')')) {
+            return None;
+        }
         let line = self.start_of(name_end, LINE_BYTES, |byte| !is_line_break(byte) && byte != b'(');
         let name_start =
             self.start_of(name_end, LINE_BYTES, |byte| byte.is_ascii_alphanumeric() || b"_- ".contains(&byte));
         let before = self.bytes[line..name_start.max(line)].iter().rev().copied().find(|&byte| !is_mark(byte));
-        let after = self.bytes[name_end..].iter().copied().find(|&byte| !is_mark(byte));
         let is_separator = |byte: &u8| matches!(byte, b',' | b';' | b'|');
         let separator = after.filter(is_separator).or(before.filter(is_separator))?;
         let ends = matches!(after, None | Some(b'\n' | b')')) || after == Some(separator);
         let starts = before.is_none() || before == Some(separator);
-        if !ends || !starts || self.columns_end >= name_end {
+        if !ends || !starts {
             return None;
         }
         let limit = self.bytes.len().min(name_end + LINE_BYTES);
+        self.columns_end = limit;
         let line_end =
             name_end + self.bytes[name_end..limit].iter().position(|&byte| is_line_break(byte) || byte == b')')?;
         let count = |text: &[u8]| memchr::memchr_iter(separator, text).count();

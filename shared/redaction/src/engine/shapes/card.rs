@@ -1,8 +1,8 @@
 //! Payment cards in a text.
 
-use super::luhn::{FEWEST_DIGITS, MOST_DIGITS, is_card_number};
+use super::luhn::{FEWEST_DIGITS, MOST_DIGITS, begins_card_number, is_card_number};
 use crate::engine::normal::{SOFT, is_line_break};
-use crate::engine::scan::Scan;
+use crate::engine::scan::{Evidence, Found, Scan};
 
 /// What a long dash becomes in the normal form.
 const LONG_DASH: &str = "---";
@@ -14,53 +14,68 @@ struct Group {
     end: usize,
 }
 
+impl Group {
+    fn len(self) -> usize {
+        self.end - self.start
+    }
+}
+
 impl Scan<'_> {
-    /// A card number that begins in the digits and separators around `end`. It begins and ends with a group of digits.
-    pub(in crate::engine) fn card(&mut self, end: usize) -> Option<(usize, usize)> {
+    /// Takes the card numbers in the digits and separators around `end`. Each begins and ends with a group of digits.
+    pub(in crate::engine) fn cards(&mut self, end: usize, kind: u8) {
         if end <= self.digits_end {
-            return None;
+            return;
         }
-        let start = self.start_of_digits(end);
         let mut groups: Vec<Group> = Vec::new();
-        let mut at = start.max(self.digits_end);
-        let mut longest: Option<(usize, usize)> = None;
-        // One more group at a time, so that only a bounded number of digits is looked at together.
-        loop {
-            let group_end = self.end_of(at, |byte| byte.is_ascii_digit());
-            groups.push(Group { start: at, end: group_end });
-            let found = (0..groups.len()).find_map(|first| self.card_of(&groups[first..]));
-            // A longer number may begin with a valid shorter one.
-            longest = found.filter(|found| longest.is_none_or(|longest| longest.0 == found.0)).or(longest);
-            if let Some(found) = longest
-                && (found.1 < group_end || self.next_group(group_end).is_none())
-            {
-                self.digits_end = found.1;
-                return longest;
-            }
-            let most = groups.len().saturating_sub(MOST_DIGITS);
-            groups.drain(..most);
-            let Some(next) = self.next_group(group_end) else {
-                self.digits_end = group_end;
-                return None;
+        let mut next = Some(self.start_of_digits(end).max(self.digits_end));
+        while let Some(start) = next {
+            let end = self.end_of(start, |byte| byte.is_ascii_digit());
+            groups.push(Group { start, end });
+            next = self.next_group(end);
+        }
+        self.digits_end = groups.last().map_or(end, |last| last.end);
+        let mut first = 0;
+        while first < groups.len() {
+            let Some(count) = self.card_of(&groups, first) else {
+                first += 1;
+                continue;
             };
-            at = next;
+            let (start, end) = (groups[first].start, groups[first + count - 1].end);
+            self.found.push(Found { start, end, kind, evidence: Evidence::OwnShape });
+            first += count;
         }
     }
 
-    /// The groups, if together they are a card number.
-    fn card_of(&self, groups: &[Group]) -> Option<(usize, usize)> {
-        let (start, end) = (groups.first()?.start, groups.last()?.end);
-        let count: usize = groups.iter().map(|group| group.end - group.start).sum();
-        if !(FEWEST_DIGITS..=MOST_DIGITS).contains(&count) {
+    /// How many groups from the first one on are a card number together. A longer one may begin with a shorter one.
+    fn card_of(&self, groups: &[Group], first: usize) -> Option<usize> {
+        // Figures and single digits come in rows, but a card number fills its row.
+        let is_in_row = |one: usize, other: usize| {
+            groups.get(other).is_some_and(|other| other.len() <= 2 && other.len() == groups[one].len())
+        };
+        let joins = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+        let start = groups[first].start;
+        let before = start.checked_sub(1).and_then(|at| self.bytes.get(at));
+        if first > 0 && is_in_row(first, first - 1) || !begins_card_number(self.bytes[start]) || joins(before) {
             return None;
         }
-        let digits: Vec<u8> =
-            self.bytes[start..end].iter().filter(|byte| byte.is_ascii_digit()).map(|byte| byte - b'0').collect();
-        let joins = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
-        let before = start.checked_sub(1).and_then(|at| self.bytes.get(at));
-        let is_in_number = self.is_joined_by_point(start, groups) || joins(before) || joins(self.bytes.get(end));
-        let breaks = self.bytes[start..end].iter().filter(|byte| is_line_break(**byte)).count();
-        (!is_in_number && breaks <= 1 && self.is_grouped(groups) && is_card_number(&digits)).then_some((start, end))
+        let (mut digits, mut longest) = (Vec::with_capacity(MOST_DIGITS), None);
+        for (last, group) in groups.iter().enumerate().skip(first) {
+            if digits.len() + group.len() > MOST_DIGITS {
+                break;
+            }
+            digits.extend(self.bytes[group.start..group.end].iter().map(|byte| byte - b'0'));
+            let groups = &groups[first..=last];
+            let is_whole = digits.len() >= FEWEST_DIGITS && !is_in_row(last, last + 1);
+            if is_whole
+                && !joins(self.bytes.get(group.end))
+                && !self.is_joined_by_point(start, groups)
+                && self.is_grouped(groups)
+                && is_card_number(&digits)
+            {
+                longest = Some(groups.len());
+            }
+        }
+        longest
     }
 
     /// Whether this is the fraction of a decimal number: `0.4111111111111111`.
@@ -71,20 +86,18 @@ impl Scan<'_> {
 
     /// Figures in a table have separators too, but in groups of any length.
     fn is_grouped(&self, groups: &[Group]) -> bool {
-        let lengths: Vec<usize> = groups.iter().map(|group| group.end - group.start).collect();
-        let (first, last) = (lengths.first().copied().unwrap_or(0), lengths.last().copied().unwrap_or(0));
-        let is_even = lengths[..lengths.len() - 1].iter().all(|length| *length == first) && last <= first;
-        let has_break =
-            self.bytes[groups[0].start..groups[groups.len() - 1].end].iter().any(|byte| is_line_break(*byte));
-        lengths.len() == 1
-            || is_even
-            || lengths == [4, 6, 5]
-            || lengths == [4, 6, 4]
-            || lengths == [6, 10]
-            || lengths == [6, 13]
-            || lengths == [4, 5, 6]
-            || lengths == [4, 3, 3, 3]
-            || has_break && lengths.len() <= 6
+        const LAYOUTS: [&[usize]; 6] = [&[4, 6, 5], &[4, 6, 4], &[4, 5, 6], &[6, 10], &[6, 13], &[4, 3, 3, 3]];
+        const MOST_TORN_GROUPS: usize = 6;
+        let (first, last) = (groups[0], groups[groups.len() - 1]);
+        let breaks = self.bytes[first.start..last.end].iter().filter(|byte| is_line_break(**byte)).count();
+        let is_even = groups[..groups.len() - 1].iter().all(|group| group.len() == first.len());
+        let is_usual = is_even && (groups.len() == 1 || last.len() <= first.len())
+            || LAYOUTS.iter().any(|layout| groups.iter().map(|group| group.len()).eq(layout.iter().copied()));
+        match breaks {
+            0 => is_usual,
+            1 => groups.len() <= MOST_TORN_GROUPS,
+            _ => false,
+        }
     }
 
     /// The start of the digits and single separators before `end`. They may be long, so it looks back to the last

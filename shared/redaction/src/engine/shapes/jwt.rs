@@ -6,6 +6,7 @@ use crate::engine::token::BASE64_URL_DOT;
 
 /// The shortest header of a JSON web token: `{"alg":"A"}` is 15 characters in base64url.
 const HEADER_CHARACTERS: usize = 15;
+const MOST_PARTS: usize = 5;
 
 impl Scan<'_> {
     /// Three base64url parts between dots: the first two are JSON objects, and the last may be empty (RFC 7515 section
@@ -17,13 +18,17 @@ impl Scan<'_> {
         if start < self.jwt_end || self.is_in_word(start) {
             return None;
         }
-        let first_line = self.end_of(end, |byte| BASE64_URL_DOT.has(byte));
-        let first_dot = self.end_of(end, |byte| byte != b'.').min(first_line);
-        if first_dot < first_line && first_dot - start < HEADER_CHARACTERS {
+        let first_dot = self.end_of(end, |byte| byte != b'.' && BASE64_URL_DOT.has(byte));
+        if self.bytes.get(first_dot) == Some(&b'.') && first_dot - start < HEADER_CHARACTERS {
             self.jwt_end = first_dot;
             return None;
         }
+        // Of a list of tokens, only the first is looked at.
+        let whole = self.bytes;
+        let limit = memchr::memchr_iter(b'.', &whole[end..]).nth(MOST_PARTS - 1).map_or(whole.len(), |dot| end + dot);
+        self.bytes = &whole[..limit];
         let extent = self.extent(end, BASE64_URL_DOT, 0, u32::MAX);
+        self.bytes = whole;
         self.jwt_end = extent.end;
         let mut dots = (start..extent.end).filter(|&at| self.bytes[at] == b'.');
         let dots: [Option<usize>; 5] = std::array::from_fn(|_| dots.next());

@@ -34,6 +34,11 @@ const ISSUERS: [(u32, u32, &[usize]); 19] = [
     (670_000, 679_999, &[13, 14, 15, 16, 17, 18, 19]),
 ];
 
+/// Whether the numbers of some issuer begin with this digit, as ASCII.
+pub(super) fn begins_card_number(digit: u8) -> bool {
+    matches!(digit, b'2'..=b'6' | b'8')
+}
+
 /// Whether digits are a card number: of a known issuer, in a length of theirs, with a valid check digit.
 pub(super) fn is_card_number(digits: &[u8]) -> bool {
     let Some(first) = digits.get(..6) else { return false };
