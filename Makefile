@@ -30,6 +30,10 @@ DRIVER    := cargo run --quiet --locked --profile driver --package bench --
 FLOORS    := $(addsuffix -floor,$(notdir $(wildcard bench/floors/*)))
 RUST_PEER := --manifest-path bench/peers/rust/Cargo.toml
 
+# For `make fuzz`
+CARGO_FUZZ := 0.13.2
+MINUTES    := 20
+
 CARGO_DENY    := .local/cargo/cargo-deny@0.20.2
 CARGO_MACHETE := .local/cargo/cargo-machete@0.9.2
 WITH_CARGO    := PATH="$(CURDIR)/.local/cargo/bin:$$PATH"
@@ -38,7 +42,7 @@ BANK_HOLIDAYS := https://www.gov.uk/bank-holidays.json
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help dev up down logs mailbox watch test check build deploy deployment-id bank-holidays bench bench-load bench-check \
+.PHONY: help dev up down logs mailbox watch test check fuzz build deploy deployment-id bank-holidays bench bench-load bench-check \
 	settings binaries zips rust-peer cargo arm64 valgrind node
 
 help: ## list the targets (the default)
@@ -80,6 +84,11 @@ check: cargo $(CHECK)/ready $(CHECKOV)/ready $(CARGO_DENY) $(CARGO_MACHETE) ## c
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 	$(WITH_CARGO) cargo machete
 	$(WITH_CARGO) cargo deny check bans licenses sources
+
+fuzz: cargo ## look for texts that hide a secret from the redaction, for MINUTES=20 on two cores; needs Rust nightly
+	cargo install --quiet --locked --root .local/cargo/cargo-fuzz cargo-fuzz@$(CARGO_FUZZ)
+	cd shared/redaction && PATH="$(CURDIR)/.local/cargo/cargo-fuzz/bin:$$PATH" cargo +nightly fuzz run properties \
+		-- -max_total_time=$$(($(MINUTES) * 60)) -max_len=512 -fork=2 -ignore_timeouts=0
 
 build: cargo arm64 $(CARGO_LAMBDA)/ready ## build the functions' zips for AWS (arm64), under target/lambda/
 	$(WITH_CARGO_LAMBDA) cargo lambda build --release --arm64 --output-format zip $(FUNCTIONS)

@@ -1,9 +1,10 @@
-//! How much work a stranger can cause with 64 KiB. Compares rejected requests with ordinary ones of the same size.
+//! How much work a stranger can cause: with a body of 64 KiB, which is rejected, and with a value of 16 KiB, which is
+//! accepted. Compares each request with an ordinary one of the same size.
 
 use anyhow::{Result, ensure};
 
 use crate::bench::Bench;
-use crate::instructions::{of_refused, until_first};
+use crate::instructions::{of_body, until_first};
 
 /// The largest body that the function reads, in bytes.
 const BODY_BYTES: usize = 64 * 1024;
@@ -26,12 +27,14 @@ struct Case {
 pub(crate) async fn check(bench: &Bench) -> Result<Vec<String>> {
     let mut over = Vec::new();
     let first = until_first(bench).await?;
-    for (ordinary, hostile) in [(plain_name(), hostile_names()), (prose(), hostile_fields())] {
-        let least = of_refused(bench, first, &ordinary.body).await?;
+    for (ordinary, hostile) in
+        [(plain_name(), hostile_names()), (prose(), hostile_fields()), (value("prose", SENTENCE), hostile_values())]
+    {
+        let least = of_body(bench, first, &ordinary.body).await?;
         println!("{:50}{least:>12}", ordinary.title);
         for case in hostile {
             ensure!(case.body.len() <= BODY_BYTES, "{} is too long", case.title);
-            let taken = of_refused(bench, first, &case.body).await?;
+            let taken = of_body(bench, first, &case.body).await?;
             let percent = taken * 100 / least;
             println!("{:50}{taken:>12} {:>6}.{:02} times", case.title, percent / 100, percent % 100);
             if taken > least * TIMES {
@@ -98,6 +101,47 @@ fn hostile_fields() -> Vec<Case> {
         of_fields("an email of one long label", |room| format!(r#""email":"a@{}.com""#, filled("éèêë", room - 20))),
         of_fields("escapes", |room| format!(r#""m":"{}""#, filled(r"\u00e9", room - 10))),
     ]
+}
+
+/// Texts that the redaction looks at closely, again and again.
+fn hostile_values() -> Vec<Case> {
+    const TEXTS: [(&str, &str); 24] = [
+        ("passwords in prose", "password for "),
+        ("pins", "pin 1 "),
+        ("prefixes within words", "ask_live_"),
+        ("ids of access keys", "AKIAIOSFODNN7EXAMPLE "),
+        ("an id and what follows", "AKIAIOSFODNN7EXAMPLE/aB1+"),
+        ("names and colons", "client-secret:"),
+        ("names with a mark that nothing closes", "accesstoken=“"),
+        ("keys and values", "\"key\":\"client_secret\","),
+        ("names of columns", "a,pwd\n"),
+        ("elements", "<password>"),
+        ("options of a program", "curl -u a:b"),
+        ("headers of tokens", "eyJhbGciOiJIUzI1NiJ9."),
+        ("torn tokens", "sk_live_aB1\n"),
+        ("bearers without a token", "bearer "),
+        ("beginnings of private keys", "-----BEGIN PRIVATE KEY-----"),
+        ("cards", "4111 1111 1111 1112 "),
+        ("single digits", "4 "),
+        ("quoted-printable", "=5F"),
+        ("escapes of escapes", "%252541"),
+        ("entities", "&amp;"),
+        ("invisible characters", "a\u{200b}"),
+        ("fullwidth letters", "\u{ff41}"),
+        ("short lines", "a\n"),
+        ("indented lines", "    > a\n"),
+    ];
+    TEXTS.iter().map(|(title, text)| value(title, text)).collect()
+}
+
+/// An enquiry that is accepted, with a value that repeats the text.
+fn value(title: &str, text: &str) -> Case {
+    const VALUE_BYTES: usize = 16_000;
+    let escaped = serde_json::Value::from(text).to_string();
+    let text = escaped.trim_matches('"').replace("\\\"", "'");
+    let text = text.repeat(VALUE_BYTES / text.len());
+    let body = format!(r#"{{"form":"bench","fields":{{"message":"{text}","consent":"yes"}}}}"#);
+    Case { title: format!("a value of {title}"), body }
 }
 
 /// A submission of a form that only has its own fields. `members` makes the fields to fill the body.

@@ -63,6 +63,32 @@ fn nothing_of_the_corpus_without_secrets_is_touched() {
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// The names and descriptions of the kinds, from the rules.
+fn kinds() -> Vec<(String, String)> {
+    let rules: toml::Table = toml::from_str(include_str!("../rules.toml")).unwrap();
+    let text = |kind: &toml::Value, key: &str| kind[key].as_str().unwrap().to_owned();
+    rules["kind"].as_array().unwrap().iter().map(|kind| (text(kind, "name"), text(kind, "what"))).collect()
+}
+
+#[test]
+fn the_documentation_lists_the_kinds_of_the_rules() {
+    let (tickets, errors) = (include_str!("../../../docs/tickets.md"), include_str!("../../../docs/errors.md"));
+    let rows = kinds().iter().fold(String::new(), |rows, (name, what)| format!("{rows}| `{name}` | {what} |\n"));
+    assert!(tickets.contains(&format!("| --- | --- |\n{rows}\n")), "docs/tickets.md should have\n{rows}");
+    for (name, _) in kinds() {
+        assert!(errors.contains(&format!("`{name}`")), "docs/errors.md does not have {name}");
+    }
+}
+
+#[test]
+fn each_kind_has_enough_texts() {
+    let texts = lines::<Positive>(include_str!("../tests/corpus/positives.jsonl"));
+    for (name, _) in kinds() {
+        let count = texts.iter().filter(|(_, text)| text.secrets.iter().any(|(_, kind)| *kind == name)).count();
+        assert!(count >= 30, "{name} has {count}");
+    }
+}
+
 #[track_caller]
 fn check(text: &str, expected: &str) {
     assert_eq!(redacted(text), expected);

@@ -318,6 +318,54 @@ fn a_number_that_its_name_makes_a_secret_is_removed_too() {
 }
 
 #[test]
+fn the_name_of_a_field_makes_its_value_a_secret() {
+    for (name, value, kind) in [
+        ("password", "letmein", "password"),
+        ("api_key", "x7y", "api_key"),
+        ("authorization", "Basic dXNlcjpwYXNz", "basic_credentials"),
+        ("pin", "4821", "password"),
+        ("cvv", "123", "card_security_code"),
+    ] {
+        let (kept, removed) = redacted(&format!(r#""{name}":"{value}","consent":"yes""#));
+        assert!(!kept.contains(value.split(' ').next_back().unwrap()), "{kept}");
+        assert_eq!(removed, [format!("fields.{name} {kind} 1")]);
+    }
+    let (kept, _) = redacted(r#""card_number":"4111 1111 1111 1112","consent":"yes""#);
+    assert_eq!(kept, r#"{"card_number":"[REDACTED:card_number …1112]","consent":"yes"}"#);
+    for fields in [
+        r#""authorization":"I authorise my wife","consent":"yes""#,
+        r#""password":"I cannot remember it","consent":"yes""#,
+        r#""pin":"it is wrong","consent":"yes""#,
+    ] {
+        assert_eq!(redacted(fields), (format!("{{{fields}}}"), Vec::new()));
+    }
+}
+
+#[test]
+fn two_neighbouring_fields_can_be_a_name_and_its_value() {
+    let (kept, removed) = redacted(r#""key":"client_secret","value":"x7y9","consent":"yes""#);
+    assert_eq!(kept, r#"{"key":"client_secret","value":"[REDACTED:client_secret]","consent":"yes"}"#);
+    assert_eq!(removed, ["fields.value client_secret 1"]);
+    let (kept, _) = redacted(r#""header_1_name":"X-Api-Key","header_1_value":"x7y9","consent":"yes""#);
+    assert_eq!(kept, r#"{"header_1_name":"X-Api-Key","header_1_value":"[REDACTED:api_key]","consent":"yes"}"#);
+    let apart = r#"{"topic":"password","postcode":"SW1A1AA","consent":"yes"}"#;
+    assert_eq!(redacted(&apart[1..apart.len() - 1]).0, apart);
+}
+
+#[test]
+fn of_a_card_the_last_four_digits_stay() {
+    let (kept, removed) = redacted(r#""message":"4111 1111 1111 1111, cvv 123","consent":"yes""#);
+    assert_eq!(
+        kept,
+        r#"{"message":"[REDACTED:card_number …1111], cvv [REDACTED:card_security_code]","consent":"yes"}"#
+    );
+    assert_eq!(removed, ["fields.message card_number 1", "fields.message card_security_code 1"]);
+    let (kept, removed) = redacted(r#""message":4111111111111111,"consent":"yes""#);
+    assert_eq!(kept, r#"{"message":"[REDACTED:card_number …1111]","consent":"yes"}"#);
+    assert_eq!(removed, ["fields.message card_number 1"]);
+}
+
+#[test]
 fn a_submission_is_never_refused_for_a_credential() {
     let longest = format!(r#"{{"form":"f","fields":{{"m":"{}","consent":"yes"}}}}"#, "sk_live_abc ".repeat(1_361));
     let submission = parse(&longest).unwrap();
