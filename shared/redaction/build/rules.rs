@@ -386,7 +386,7 @@ fn check(name: &str) -> Result<Check, String> {
         "bearer" => Ok(Check::Bearer),
         "basic" => Ok(Check::Basic),
         "user_info" => Ok(Check::UserInfo),
-        "user_option" => Ok(Check::UserOption),
+        "curl" => Ok(Check::Curl),
         "password_option" => Ok(Check::PasswordOption),
         "pem" => Ok(Check::Pem),
         "putty" => Ok(Check::Putty),

@@ -130,6 +130,7 @@ pub(super) struct Scan<'a> {
     pub(super) digits_end: usize,
     pub(super) pem_end: usize,
     pub(super) putty_end: usize,
+    pub(super) curl_end: usize,
     /// Where the first of some words stands, for each list of words that a rule needed.
     pub(super) first_words: Vec<(&'static [&'static str], Option<usize>)>,
 }
@@ -149,6 +150,7 @@ impl<'a> Scan<'a> {
             digits_end: 0,
             pem_end: 0,
             putty_end: 0,
+            curl_end: 0,
             first_words: Vec::new(),
         }
     }
@@ -196,7 +198,7 @@ impl<'a> Scan<'a> {
                     Check::Bearer => self.bearer(end),
                     Check::Basic => self.basic(end),
                     Check::UserInfo => self.user_info(end),
-                    Check::UserOption => self.user_option(end),
+                    Check::Curl => self.curl(end),
                     Check::PasswordOption => self.password_option(end),
                     Check::Pem => self.pem(end),
                     Check::Putty => self.putty(end),

@@ -121,7 +121,7 @@ pub(crate) enum Check {
     Bearer,
     Basic,
     UserInfo,
-    UserOption,
+    Curl,
     PasswordOption,
     Pem,
     Putty,

@@ -41,6 +41,11 @@ impl Scan<'_> {
         };
         let last = if is_encrypted { 3 } else { 1 };
         let token_end = self.before_next(dots[last]? + 1, part_end(last + 1));
+        // More parts belong to a token that began in the middle.
+        let token_end = match self.bytes[token_end..] {
+            [b'.', next, ..] if BASE64_URL_DOT.has(next) => self.end_of(token_end, |byte| BASE64_URL_DOT.has(byte)),
+            _ => token_end,
+        };
         let is_token =
             self.plain(start, header_end).len() >= HEADER_CHARACTERS && (is_encrypted || payload.starts_with(b"e"));
         if is_token {
