@@ -88,7 +88,7 @@ check: cargo $(CHECK)/ready $(CHECKOV)/ready $(CARGO_DENY) $(CARGO_MACHETE) ## c
 fuzz: cargo ## look for texts that hide a secret from the redaction, for MINUTES=20 on two cores; needs Rust nightly
 	cargo install --quiet --locked --root .local/cargo/cargo-fuzz cargo-fuzz@$(CARGO_FUZZ)
 	cd shared/redaction && PATH="$(CURDIR)/.local/cargo/cargo-fuzz/bin:$$PATH" env --unset=CARGO_TARGET_DIR cargo +nightly fuzz run properties \
-		-- -max_total_time=$$(($(MINUTES) * 60)) -max_len=512 -fork=2 -ignore_timeouts=0
+		-- -max_total_time=$$(($(MINUTES) * 60)) -max_len=512 -fork=2
 
 build: cargo arm64 $(CARGO_LAMBDA)/ready ## build the functions' zips for AWS (arm64), under target/lambda/
 	$(WITH_CARGO_LAMBDA) cargo lambda build --release --arm64 --output-format zip $(FUNCTIONS)

@@ -245,9 +245,9 @@ fn has_joined_words(letters: &[u8]) -> bool {
     letters.windows(2).skip(1).any(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase())
 }
 
-/// Whether a run begins with the prefix of another token, or a marker.
+/// Whether a run begins with the prefix of another token, a marker, or dots for what was left out.
 fn begins_token(run: &[u8]) -> bool {
-    ["sk_", "rk_", "whsec_", "---"].iter().any(|prefix| run.starts_with(prefix.as_bytes()))
+    ["sk_", "rk_", "whsec_", "---", ".."].iter().any(|prefix| run.starts_with(prefix.as_bytes()))
 }
 
 /// Whether the cases and vowels of letters are those of a word, a name, an abbreviation or several joined words.

@@ -65,7 +65,8 @@ impl Scan<'_> {
             }
             digits.extend(self.bytes[group.start..group.end].iter().map(|byte| byte - b'0'));
             let groups = &groups[first..=last];
-            let is_whole = digits.len() >= FEWEST_DIGITS && !is_in_row(last, last + 1);
+            let goes_on = groups[0].len() <= 2 && is_in_row(last, last + 1);
+            let is_whole = digits.len() >= FEWEST_DIGITS && !goes_on;
             if is_whole
                 && !joins(self.bytes.get(group.end))
                 && !self.is_joined_by_point(start, groups)

@@ -7,6 +7,8 @@ use crate::engine::token::BASE64_URL_DOT;
 /// The shortest header of a JSON web token: `{"alg":"A"}` is 15 characters in base64url.
 const HEADER_CHARACTERS: usize = 15;
 const MOST_PARTS: usize = 5;
+/// How often the lines after one that is no token are looked at again. More would take quadratic time.
+const MOST_FAILURES: u8 = 16;
 
 impl Scan<'_> {
     /// Three base64url parts between dots: the first two are JSON objects, and the last may be empty (RFC 7515 section
@@ -50,6 +52,10 @@ impl Scan<'_> {
             self.plain(start, header_end).len() >= HEADER_CHARACTERS && (is_encrypted || payload.starts_with(b"e"));
         if is_token {
             self.jwt_end = token_end;
+        } else if self.jwt_failures < MOST_FAILURES {
+            // A token may begin on the next line.
+            self.jwt_failures += 1;
+            self.jwt_end = (start..extent.end).find(|&at| is_line_break(self.bytes[at])).unwrap_or(extent.end);
         }
         is_token.then_some((start, token_end))
     }
