@@ -2,7 +2,7 @@
 
 use super::normal::{SOFT, is_line_break};
 use super::scan::{Evidence, Scan};
-use super::tables::{Alphabet, Token};
+use super::tables::{Alphabet, Find, Token};
 
 pub(super) const DIGITS: Alphabet = alphabet("0123456789");
 pub(super) const BASE64: Alphabet = alphabet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
@@ -149,12 +149,35 @@ impl Scan<'_> {
             || self.bytes.get(after) == Some(&b'=') && !belongs(b'=')
             || mark.is_some_and(|mark| run[mark..].iter().any(|byte| *byte != b'='));
         let is_option = run.starts_with(b"--") || run.len() == 2 && run[0] == b'-';
-        if is_name || is_option || self.is_public(start) || is_uuid(run) || begins_token(run) {
+        if is_name || is_option || self.is_public(start) || is_uuid(run) || self.begins_token(start, end) {
+            return false;
+        }
+        // What stands for characters that were left out is not the rest of a token.
+        if is_masked(run) || has_stars(run) || run.windows(2).any(|dots| dots == b"..") {
             return false;
         }
         // The words of a sentence, and not the end of a line.
         let is_sentence = after > end && self.bytes.get(after).is_some_and(u8::is_ascii_lowercase) && is_words(run);
         is_soft || is_cut && !is_sentence || run.len() >= WORD_BYTES || !is_words(run)
+    }
+
+    /// Whether a run begins with the pattern of another token, or a marker.
+    fn begins_token(&self, start: usize, end: usize) -> bool {
+        const MARKERS: [&str; 4] = ["sk_", "rk_", "whsec_", "---"];
+        const LONGEST_PATTERN: usize = 24;
+        const SHORTEST_PATTERN: usize = 4;
+        let places = &self.tables.places;
+        let mut state = places.automaton.start;
+        let is_token = |(length, pattern): (usize, &u16)| {
+            let needle = places.meanings[usize::from(*pattern)];
+            let is_token = matches!(self.tables.rules[usize::from(needle.rule)].find, Find::Token(_));
+            is_token && length >= SHORTEST_PATTERN && usize::from(needle.characters) == length
+        };
+        MARKERS.iter().any(|marker| self.starts(start, marker))
+            || self.bytes[start..end].iter().take(LONGEST_PATTERN).enumerate().any(|(length, &byte)| {
+                state = places.automaton.after(state, byte);
+                places.automaton.matched(state).iter().any(|pattern| is_token((length, pattern)))
+            })
     }
 
     /// The characters of a range without line breaks.
@@ -243,11 +266,6 @@ fn is_word(part: &[u8]) -> bool {
 /// Whether a capital follows a small letter, other than in `iPhone`.
 fn has_joined_words(letters: &[u8]) -> bool {
     letters.windows(2).skip(1).any(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase())
-}
-
-/// Whether a run begins with the prefix of another token, a marker, or dots for what was left out.
-fn begins_token(run: &[u8]) -> bool {
-    ["sk_", "rk_", "whsec_", "---", ".."].iter().any(|prefix| run.starts_with(prefix.as_bytes()))
 }
 
 /// Whether the cases and vowels of letters are those of a word, a name, an abbreviation or several joined words.
