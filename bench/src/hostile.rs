@@ -105,7 +105,7 @@ fn hostile_fields() -> Vec<Case> {
 
 /// Texts that the redaction looks at closely, again and again.
 fn hostile_values() -> Vec<Case> {
-    const TEXTS: [(&str, &str); 24] = [
+    const TEXTS: [(&str, &str); 28] = [
         ("passwords in prose", "password for "),
         ("pins", "pin 1 "),
         ("prefixes within words", "ask_live_"),
@@ -121,6 +121,10 @@ fn hostile_values() -> Vec<Case> {
         ("torn tokens", "sk_live_aB1\n"),
         ("bearers without a token", "bearer "),
         ("beginnings of private keys", "-----BEGIN PRIVATE KEY-----"),
+        ("short names", "k="),
+        ("short names in quoted-printable", "=3D"),
+        ("bots", "1:AA"),
+        ("prefixes of issuers", "sk-"),
         ("cards", "4111 1111 1111 1112 "),
         ("single digits", "4 "),
         ("quoted-printable", "=5F"),

@@ -10,7 +10,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 const BYTES: [usize; 2] = [8_192, 16_384];
 
 /// Names, and the text that each repeats.
-const TEXTS: [(&str, &str); 62] = [
+const TEXTS: [(&str, &str); 66] = [
     ("prose", "I was told on the phone that my plan would start in July. "),
     ("keys", "sk_live_abc "),
     ("one key", "sk_live_"),
@@ -76,6 +76,10 @@ const TEXTS: [(&str, &str); 62] = [
     ("keys and values", "\"key\":\"client_secret\","),
     ("pins", "pin 1 "),
     ("torn tokens", "sk_live_aB1\n"),
+    ("short names", "k="),
+    ("short names in quoted-printable", "=3D"),
+    ("bots", "1:AA"),
+    ("prefixes of issuers", "sk-"),
 ];
 
 fn redact(criterion: &mut Criterion) {

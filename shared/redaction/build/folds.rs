@@ -18,8 +18,9 @@ const MARKS: [(&str, &str); 8] = [
     ("…", "..."),
 ];
 
-/// Letters of more than one byte that occur in passwords of people who write Latin letters.
-const LAST_LATIN: u32 = 0x24F;
+/// The last of the letters that can be part of an unquoted password: Latin, Greek and Cyrillic ones. Texts in other
+/// letters have no spaces between words.
+const LAST_LETTER: u32 = 0x52F;
 
 pub(crate) fn folds() -> Vec<Fold> {
     let nfkc = ComposingNormalizerBorrowed::new_nfkc();
@@ -59,8 +60,8 @@ fn meaning(character: char, nfkc: &ComposingNormalizerBorrowed<'static>) -> Opti
     if folded.is_ascii() {
         return Some(of_text(&folded));
     }
-    let is_latin = u32::from(character) <= LAST_LATIN && character.is_alphabetic();
-    (is_latin || category == GeneralCategory::CurrencySymbol).then_some(Meaning::Letter)
+    let is_letter = u32::from(character) <= LAST_LETTER && character.is_alphabetic();
+    (is_letter || category == GeneralCategory::CurrencySymbol).then_some(Meaning::Letter)
 }
 
 fn of_text(text: &str) -> Meaning {

@@ -10,7 +10,7 @@ use toml::Spanned;
 use crate::RULES;
 use crate::automata::{compile as automaton, length, parse, torn};
 use crate::engine::{
-    Alphabet, Check, Connector, Find, Looks, Name, Needle, Needles, Rule, Shape, Tables, Token, find, find_in_value,
+    Alphabet, Check, Connector, Find, Looks, Name, Needle, Needles, Rule, Tables, Token, find, find_in_value,
     names_secret,
 };
 use crate::folds::folds;
@@ -298,8 +298,8 @@ impl Building {
         for pattern in &entry.patterns {
             self.places.add(torn(&parse(pattern)?), rule, 0)?;
         }
-        let shape = Shape { check: check(&entry.check)? };
-        self.rule(line, kind_of(&entry.kind)?, Find::Shape(shape), entry.matches, entry.misses);
+        let check = check(&entry.check)?;
+        self.rule(line, kind_of(&entry.kind)?, Find::Shape(check), entry.matches, entry.misses);
         Ok(())
     }
 

@@ -46,7 +46,7 @@ fn of_find(find: &Find) -> String {
         Find::Name(name) => {
             format!("Find::Name({name:?})").replace("looks: ", "looks: Looks::").replace("beside: [", "beside: &[")
         }
-        Find::Shape(shape) => format!("Find::Shape({shape:?})").replace("check: ", "check: Check::"),
+        Find::Shape(check) => format!("Find::Shape(Check::{check:?})"),
     }
 }
 

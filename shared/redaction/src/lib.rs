@@ -20,8 +20,7 @@ include!(concat!(env!("OUT_DIR"), "/kinds.rs"));
 #[expect(clippy::unreadable_literal, reason = "nobody reads them")]
 mod compiled {
     use crate::engine::{
-        Alphabet, Automaton, Check, Connector, Find, Fold, Looks, Meaning, Name, Needle, Needles, Rule, Shape, Tables,
-        Token,
+        Alphabet, Automaton, Check, Connector, Find, Fold, Looks, Meaning, Name, Needle, Needles, Rule, Tables, Token,
     };
 
     include!(concat!(env!("OUT_DIR"), "/tables.rs"));

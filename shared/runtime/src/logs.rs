@@ -16,12 +16,13 @@ use crate::variables::Variables;
 
 /// Our crates. Other crates' events are dropped, because they may contain personal data: an SDK's traces show requests,
 /// and a JSON library's error quotes the value. For the same reason no environment variable can enable them.
-const OURS: [&str; 9] = [
+const OURS: [&str; 10] = [
     "create_enquiry",
     "domain",
     "edge",
     "notify",
     "record_mail_event",
+    "redaction",
     "requeue_notifications",
     "runtime",
     "send_notification",

@@ -12,5 +12,5 @@ mod value;
 pub(crate) use automaton::Automaton;
 pub(crate) use scan::{Found, find, find_in_value, names_secret};
 pub(crate) use tables::{
-    Alphabet, Check, Connector, Find, Fold, Looks, Meaning, Name, Needle, Needles, Rule, Shape, Tables, Token,
+    Alphabet, Check, Connector, Find, Fold, Looks, Meaning, Name, Needle, Needles, Rule, Tables, Token,
 };

@@ -194,8 +194,8 @@ impl<'a> Scan<'a> {
                 let is_header = matches!(name.looks, Looks::Cookie | Looks::SetCookie);
                 (self.named(end, name), if is_header { Evidence::OwnShape } else { Evidence::Name })
             }
-            Find::Shape(shape) => {
-                let found = match shape.check {
+            Find::Shape(check) => {
+                let found = match check {
                     Check::Jwt => self.jwt(end),
                     Check::Bearer => self.bearer(end),
                     Check::Basic => self.basic(end),
@@ -209,7 +209,7 @@ impl<'a> Scan<'a> {
                         None
                     }
                 };
-                let is_by_scheme = matches!(shape.check, Check::Bearer | Check::PasswordOption);
+                let is_by_scheme = matches!(check, Check::Bearer | Check::PasswordOption);
                 (found, if is_by_scheme { Evidence::Name } else { Evidence::OwnShape })
             }
         };

@@ -28,10 +28,12 @@ pub(crate) struct Needles {
     pub(crate) meanings: &'static [Needle],
 }
 
-/// A pattern's rule, and the pattern's length in characters, or 0 if it varies.
+/// What a pattern stands for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Needle {
+    /// Index of the rule.
     pub(crate) rule: u16,
+    /// The pattern's length in characters, or 0 if it varies. Of a name, without separators.
     pub(crate) characters: u8,
     /// How many characters after the end belong to the pattern.
     pub(crate) overrun: u8,
@@ -48,7 +50,8 @@ pub(crate) struct Rule {
 pub(crate) enum Find {
     Token(Token),
     Name(Name),
-    Shape(Shape),
+    /// A function looks there.
+    Shape(Check),
 }
 
 /// A token that begins with a pattern.
@@ -94,12 +97,6 @@ pub(crate) struct Name {
     /// One of these must stand somewhere in the text, if there are any.
     pub(crate) beside: &'static [&'static str],
     pub(crate) names_aws_secret: bool,
-}
-
-/// A place that a function looks at.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Shape {
-    pub(crate) check: Check,
 }
 
 /// How a value is recognised.

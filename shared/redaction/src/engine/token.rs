@@ -15,6 +15,8 @@ pub(super) const BEARER: Alphabet = Alphabet(BASE64_ANY.0 | 1 << b'.' | 1 << b'~
 const DOUBTFUL_CHARACTERS: usize = 16;
 /// How far a token may begin before its pattern, in bytes.
 const RUN_BYTES: usize = 128;
+/// The longest reference at the start of a sentence, in characters: `8FAB2C is my reference`.
+const LONGEST_REFERENCE: usize = 10;
 /// A line's first run is no longer a possible word from this length on, in bytes.
 const WORD_BYTES: usize = 40;
 /// A token of at least this length that is cut by the end of a line surely continues.
@@ -158,6 +160,12 @@ impl Scan<'_> {
         }
         // The words of a sentence, and not the end of a line.
         let is_sentence = after > end && self.bytes.get(after).is_some_and(u8::is_ascii_lowercase) && is_words(run);
+        let is_code = run.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+        let is_reference =
+            is_code && run.len() <= LONGEST_REFERENCE && self.bytes.get(after).is_some_and(u8::is_ascii_lowercase);
+        if !is_soft && !is_cut && (is_reference || is_public_number(run)) {
+            return false;
+        }
         is_soft || is_cut && !is_sentence || run.len() >= WORD_BYTES || !is_words(run)
     }
 
@@ -316,6 +324,21 @@ pub(super) fn is_masked(text: &[u8]) -> bool {
         matches!(window[0], b'x' | b'X' | b'*' | b'0' | b'.') && window.iter().all(|byte| *byte == window[0])
     };
     text.windows(MASKED).any(is_mask) || has_stars(text)
+}
+
+/// Whether this is a postcode, a National Insurance number or an IBAN.
+fn is_public_number(run: &[u8]) -> bool {
+    let shape: Vec<u8> = run
+        .iter()
+        .map(|byte| match byte {
+            b'A'..=b'Z' => b'A',
+            b'0'..=b'9' => b'9',
+            _ => b'?',
+        })
+        .collect();
+    let is_iban = run.len() >= 15 && run.len() <= 34 && shape.starts_with(b"AA99") && !shape.contains(&b'?');
+    let is_postcode = matches!(&shape[..], b"A99AA" | b"A999AA" | b"A9A9AA" | b"AA99AA" | b"AA999AA" | b"AA9A9AA");
+    is_iban || is_postcode || shape == b"AA999999A"
 }
 
 /// Whether a program replaced characters by stars.

@@ -41,7 +41,8 @@ enum Certainty {
 impl Scan<'_> {
     /// The value of a name that ends at `name_end`.
     pub(super) fn named(&mut self, name_end: usize, name: Name) -> Option<(usize, usize)> {
-        if name_end <= self.values_end || name.looks == Looks::Card || self.is_in_mark(name_end) {
+        let is_beside = name.beside.is_empty() || self.has_before(name.beside, self.bytes.len());
+        if name_end <= self.values_end || !is_beside || name.looks == Looks::Card || self.is_in_mark(name_end) {
             return None;
         }
         let connector = self.connector(name_end).filter(|_| !name.is_parameter || self.is_parameter_name(name_end));
@@ -55,9 +56,6 @@ impl Scan<'_> {
             let value = self.value_before(name_end, name).or_else(|| self.value_in_column(name_end, name))?;
             self.secret_part(value, name)
         })?;
-        if !name.beside.is_empty() && !self.has_before(name.beside, self.bytes.len()) {
-            return None;
-        }
         self.values_end = self.values_end.max(end);
         Some((start, end))
     }
@@ -178,7 +176,9 @@ impl Scan<'_> {
         let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
         let is_empty_assignment =
             self.bytes[start..end].strip_suffix(b"=").is_some_and(|name| name.iter().all(is_of_name));
-        let is_name = may_be_name && (matches!(self.bytes.get(end), Some(b':' | b'=')) || is_empty_assignment);
+        let is_sign = quote.is_none() && self.bytes.get(start) == Some(&b'=');
+        let is_name =
+            is_sign || may_be_name && (matches!(self.bytes.get(end), Some(b':' | b'=')) || is_empty_assignment);
         (start < end && !is_next_key && is_element && !is_name).then_some(Value { start, end, quote, certainty })
     }
 

@@ -67,9 +67,7 @@ impl Scan<'_> {
         let name_end = self.start_of(scheme_start, BETWEEN_BYTES, |byte| !byte.is_ascii_alphanumeric());
         let name_start = name_end.saturating_sub(NAME.len());
         let is_header = self.bytes[name_start..name_end].eq_ignore_ascii_case(NAME);
-        let marks = |byte: u8| {
-            matches!(byte, b' ' | b':' | b'+' | b'=' | b',' | b'"' | b'\'' | b'`') || is_header && byte == b'\n'
-        };
+        let marks = |byte: u8| byte >= 0x80 || b" :+=,\"'`([*!@\\".contains(&byte) || is_header && byte == b'\n';
         let start = self.end_of(scheme_end, marks);
         (start > scheme_end).then_some((start, is_header))
     }

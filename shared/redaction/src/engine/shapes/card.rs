@@ -4,14 +4,25 @@ use super::luhn::{FEWEST_DIGITS, MOST_DIGITS, begins_card_number, is_card_number
 use crate::engine::normal::{SOFT, is_line_break};
 use crate::engine::scan::{Evidence, Found, Scan};
 
-/// What a long dash becomes in the normal form.
-const LONG_DASH: &str = "---";
+/// Separators of several characters. A long dash is three in the normal form.
+const WIDE_SEPARATORS: [&str; 5] = ["---", " - ", "   ", "  ", "-\n"];
 
 /// A group of digits without a separator.
 #[derive(Clone, Copy)]
 struct Group {
     start: usize,
     end: usize,
+}
+
+/// The longest word that may be written together with a number, in letters.
+const LONGEST_WORD: usize = 12;
+
+/// Whether letters are a word, and not hexadecimal digits or the beginning of an IBAN. No letters are one, too.
+fn is_word(letters: &[u8]) -> bool {
+    letters.is_empty()
+        || letters.len() >= 3
+            && letters[1..].iter().all(u8::is_ascii_lowercase)
+            && !letters.iter().all(u8::is_ascii_hexdigit)
 }
 
 impl Group {
@@ -52,10 +63,11 @@ impl Scan<'_> {
         let is_in_row = |one: usize, other: usize| {
             groups.get(other).is_some_and(|other| other.len() <= 2 && other.len() == groups[one].len())
         };
-        let joins = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
         let start = groups[first].start;
-        let before = start.checked_sub(1).and_then(|at| self.bytes.get(at));
-        if first > 0 && is_in_row(first, first - 1) || !begins_card_number(self.bytes[start]) || joins(before) {
+        if first > 0 && is_in_row(first, first - 1)
+            || !begins_card_number(self.bytes[start])
+            || self.joins_before(start)
+        {
             return None;
         }
         let (mut digits, mut longest) = (Vec::with_capacity(MOST_DIGITS), None);
@@ -68,7 +80,7 @@ impl Scan<'_> {
             let goes_on = groups[0].len() <= 2 && is_in_row(last, last + 1);
             let is_whole = digits.len() >= FEWEST_DIGITS && !goes_on;
             if is_whole
-                && !joins(self.bytes.get(group.end))
+                && !self.joins_after(group.end)
                 && !self.is_joined_by_point(start, groups)
                 && self.is_grouped(groups)
                 && is_card_number(&digits)
@@ -79,10 +91,24 @@ impl Scan<'_> {
         longest
     }
 
+    /// Whether letters before the number make it part of something else, such as a hash or an IBAN. A word does not.
+    fn joins_before(&self, start: usize) -> bool {
+        let word = self.start_of(start, LONGEST_WORD, |byte| byte.is_ascii_alphabetic());
+        let before = self.bytes[..word].last();
+        let is_track = self.bytes[..start].ends_with(b"%B");
+        let joins = before.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+        joins || !is_track && !is_word(&self.bytes[word..start])
+    }
+
+    fn joins_after(&self, end: usize) -> bool {
+        let letters = self.bytes[end..].iter().take(LONGEST_WORD).take_while(|byte| byte.is_ascii_alphabetic()).count();
+        self.bytes.get(end) == Some(&b'_') || !is_word(&self.bytes[end..end + letters])
+    }
+
     /// Whether this is the fraction of a decimal number: `0.4111111111111111`.
     fn is_joined_by_point(&self, start: usize, groups: &[Group]) -> bool {
         let before = &self.bytes[..start];
-        groups.len() == 1 && matches!(before, [.., b'0'..=b'9', b'.' | b',' | b'-'] | [.., b'.' | b'#'])
+        groups.len() == 1 && matches!(before, [.., b'0'..=b'9', b'.' | b',' | b'-'] | [.., b'#'])
     }
 
     /// Figures in a table have separators too, but in groups of any length.
@@ -121,7 +147,8 @@ impl Scan<'_> {
     fn next_group(&self, end: usize) -> Option<usize> {
         let separator = *self.bytes.get(end)?;
         let is_separator = matches!(separator, b' ' | b'.' | b'-' | b'+' | b'\n' | SOFT);
-        let next = if self.starts(end, LONG_DASH) { end + LONG_DASH.len() } else { end + 1 };
+        let wide = WIDE_SEPARATORS.iter().find(|wide| self.starts(end, wide));
+        let next = end + wide.map_or(1, |wide| wide.len());
         (is_separator && self.bytes.get(next).is_some_and(u8::is_ascii_digit)).then_some(next)
     }
 }

@@ -17,7 +17,7 @@ impl Scan<'_> {
     pub(in crate::engine) fn jwt(&mut self, end: usize) -> Option<(usize, usize)> {
         const CHARACTERS: usize = 3;
         let start = self.start_of_pattern(end, CHARACTERS);
-        if start < self.jwt_end || self.is_in_word(start) {
+        if start < self.jwt_end {
             return None;
         }
         let first_dot = self.end_of(end, |byte| byte != b'.' && BASE64_URL_DOT.has(byte));

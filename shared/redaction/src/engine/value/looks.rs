@@ -34,8 +34,12 @@ impl Scan<'_> {
         if is_object(head) || value.certainty < Certainty::Marked && value.quote.is_none() && is_uuid(head) {
             return false;
         }
+        if name.is_assigned && is_words(head) {
+            return false;
+        }
         if name.is_assigned && value.certainty < Certainty::Assigned {
-            let is_long = is_random(head, LONG_CHARACTERS, LONG_CHARACTERS) && !is_words(head) && !is_uuid(head);
+            let is_of_token = head.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_-.~+/=%".contains(byte));
+            let is_long = is_of_token && is_random(head, LONG_CHARACTERS, LONG_CHARACTERS) && !is_uuid(head);
             if name.is_parameter || name.is_strict || !is_long {
                 return false;
             }
@@ -46,7 +50,7 @@ impl Scan<'_> {
         }
         match name.looks {
             Looks::Token | Looks::Header => self.is_token_value(value, name.looks),
-            Looks::Password => self.is_password(value),
+            Looks::Password => self.is_password(value, name.is_word),
             Looks::Digits => self.digits(value, name).is_some(),
             Looks::Card => true,
             Looks::Cookie | Looks::SetCookie => is_cookie(head),
@@ -85,7 +89,8 @@ impl Scan<'_> {
                 && (!is_in_prose || !is_words(text) && !is_assignment(text))
     }
 
-    fn is_password(&self, value: Value) -> bool {
+    /// `is_short` is whether the name is a short one, such as "pass", which has other meanings.
+    fn is_password(&self, value: Value, is_short: bool) -> bool {
         let text = &self.bytes[value.start..value.end.min(value.start + DECIDING_BYTES)];
         let counted = text.iter().filter(|byte| **byte != b' ').count();
         if counted < PASSWORD_CHARACTERS
@@ -93,6 +98,11 @@ impl Scan<'_> {
             || is_path(text)
             || value.quote.is_none() && is_code(text)
         {
+            return false;
+        }
+        let is_vague = is_short && value.certainty < Certainty::Assigned;
+        let is_url = memchr::memmem::find(text, b"://").is_some();
+        if is_ordinal(text) || is_vague && (is_url || !text.iter().any(u8::is_ascii_lowercase)) {
             return false;
         }
         if text.contains(&b' ') {
@@ -104,7 +114,7 @@ impl Scan<'_> {
         match value.certainty {
             _ if is_rule => false,
             Certainty::Assigned => !is_word,
-            Certainty::Marked => looks_like_a_password(text) || !is_word && self.ends_alone(value),
+            Certainty::Marked => !is_word && (looks_like_a_password(text) || self.ends_alone(value)),
             Certainty::Prose => {
                 let is_assignment = is_assignment(text) && value.quote.is_none();
                 text.len() >= PASSWORD_IN_PROSE && looks_like_a_password(text) && !is_assignment
@@ -114,7 +124,7 @@ impl Scan<'_> {
                 !is_word && value.quote.is_some()
                     || text.len() >= PASSWORD_IN_PROSE
                         && looks_like_a_password(text)
-                        && (!is_words(text) || has_symbol_inside(text))
+                        && (!is_words(text) || has_digit_and_symbol(text))
                         && !is_code(text)
             }
         }
@@ -160,10 +170,15 @@ fn looks_like_a_password(text: &[u8]) -> bool {
     !inner.iter().all(is_of_words)
 }
 
-/// A symbol that prose does not have within a word.
-fn has_symbol_inside(text: &[u8]) -> bool {
-    let inner = &text[..text.len() - 1];
-    inner.iter().any(|byte| b"!@#$%^&*+=~".contains(byte)) && text.iter().any(u8::is_ascii_digit)
+/// `2nd`
+fn is_ordinal(text: &[u8]) -> bool {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    digits > 0 && matches!(&text[digits..], b"st" | b"nd" | b"rd" | b"th")
+}
+
+/// A digit and a symbol that prose does not have within a word.
+fn has_digit_and_symbol(text: &[u8]) -> bool {
+    text.iter().any(|byte| b"!@#$%^&*+=~".contains(byte)) && text.iter().any(u8::is_ascii_digit)
 }
 
 /// Whether this assigns a value to a name, and is not just padded with `=`.
