@@ -200,7 +200,7 @@ mod mail {
         let app = App::finding(&record);
         app.check(&app.handle("sqs-notification").await, "sent", &["UpdateItem", "SendEmail", "UpdateItem"]);
         let text = app.mail()["Content"]["Simple"]["Body"]["Text"]["Data"].as_str().unwrap().to_owned();
-        assert!(text.contains("We removed API keys or passwords from this message."), "{text}");
+        assert!(text.contains("We removed passwords, API keys or card numbers from this message."), "{text}");
         assert!(text.contains("[1] Message\n(removed: secret API key)\n| it is [REDACTED:secret_key]\n"), "{text}");
     }
 

@@ -63,7 +63,7 @@ impl Scan<'_> {
         let is_enough = match () {
             () if body.iter().all(|byte| matches!(byte, b'x' | b'X' | b'*' | b'.')) => false,
             () if in_doubt => first_run.len() >= DOUBTFUL_CHARACTERS && has_letter_and_digit(first_run),
-            () if token.is_random => !is_words(&body) && !is_masked(&body),
+            () if token.is_random => !is_words(&body) && !is_masked(&self.bytes[pattern_end..end]),
             () => body.iter().any(u8::is_ascii_alphanumeric),
         };
         if !is_enough {

@@ -37,7 +37,7 @@ impl Scan<'_> {
         let is_token = is_random(&token, TOKEN_CHARACTERS, TOKEN_LETTERS) || is_header && is_of_a_header;
         let is_shortened = token.windows(2).any(|window| window == b"..");
         self.schemes_end = self.schemes_end.max(end);
-        (is_token && !is_shortened && !is_masked(&token)).then_some((start, end))
+        (is_token && !is_shortened && !is_masked(&self.bytes[start..end])).then_some((start, end))
     }
 
     /// The credentials after `Basic`, which ends at `scheme_end`.
