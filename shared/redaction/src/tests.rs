@@ -340,6 +340,21 @@ fn whatever_stands_between_the_characters_of_a_secret_it_is_removed() {
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// What `make fuzz` found.
+#[test]
+fn what_stands_on_other_lines_hides_no_secret() {
+    for (text, secret) in [
+        ("=4\ncard 411111111111111\n    1\n6z", "411111111111111"),
+        ("\nclient_secret=Zq3vN8tYw\n    0pLx6Rb2Kd9\n'iA****", "Zq3vN8tYw"),
+        ("Authorization: Bearer mF_9\r\n> .B5f-4.1JqM8zT3xKq0v\n.p.qG....n..", "B5f-4.1JqM8zT3xKq0v"),
+        ("whsec_\nAKIAI44QH8D\r\n> HBEXAMPLE\np", "AKIAI44QH8D"),
+        ("ghp_16C7e42F292c69<b>12E7710c838347Ae178B4a\nNiIXXX\nXXXIXXi", "16C7e42F292c69"),
+        ("pw4\";\tpw4\";m'KA=)_\\\n\"access_token\": \"a1b2C3d4E5f6G7h8J9k0\"\n[#D]#[R;p", "a1b2C3d4E5f6G7h8J9k0"),
+    ] {
+        assert!(!redacted(text).contains(secret), "{text:?} became {:?}", redacted(text));
+    }
+}
+
 /// A character as programs escape it.
 fn escapes(character: char) -> Vec<String> {
     let code = u32::from(character);

@@ -52,12 +52,12 @@ impl Scan<'_> {
                 scan.is_secret(value, name).then(|| scan.secret_part(value, name)).flatten()
             })
         });
-        let (start, end) = after.or_else(|| {
-            let value = self.value_before(name_end, name).or_else(|| self.value_in_column(name_end, name))?;
-            self.secret_part(value, name)
-        })?;
-        self.values_end = self.values_end.max(end);
-        Some((start, end))
+        if let Some((_, end)) = after {
+            self.values_end = self.values_end.max(end);
+            return after;
+        }
+        let value = self.value_before(name_end, name).or_else(|| self.value_in_column(name_end, name))?;
+        self.secret_part(value, name)
     }
 
     /// Whether the needle that ends at `name_end` stands for a name, and is not the end of another word.
