@@ -4,7 +4,7 @@
 //! again by rules of the same sort, and searches whose result may be needed again are remembered.
 
 use super::normal::{Normal, Quoting, may_be_quoted_printable};
-use super::tables::{Check, Connector, Find, Looks, Name, Needle, Needles, Tables, Token};
+use super::tables::{Alphabet, Check, Connector, Find, Looks, Name, Needle, Needles, Tables, Token};
 
 /// The furthest that a value may be from its name, in bytes.
 const CONNECTOR_BYTES: usize = 112;
@@ -124,6 +124,8 @@ pub(super) struct Scan<'a> {
     /// Ends of what was taken or rejected, one for each sort of rule.
     pub(super) tokens_end: usize,
     pub(super) values_end: usize,
+    /// Where words of an alphabet end that were no token.
+    pub(super) words_end: (usize, Alphabet),
     pub(super) schemes_end: usize,
     pub(super) columns_end: usize,
     pub(super) jwt_end: usize,
@@ -145,6 +147,7 @@ impl<'a> Scan<'a> {
             found: Vec::new(),
             tokens_end: 0,
             values_end: 0,
+            words_end: (0, Alphabet(0)),
             schemes_end: 0,
             columns_end: 0,
             jwt_end: 0,

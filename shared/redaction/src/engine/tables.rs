@@ -145,7 +145,7 @@ pub(crate) enum Connector {
 }
 
 /// A set of characters, as bits.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Alphabet(pub(crate) u128);
 
 /// What a range of characters becomes in the normal form.

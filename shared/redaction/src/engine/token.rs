@@ -13,6 +13,8 @@ pub(super) const BEARER: Alphabet = Alphabet(BASE64_ANY.0 | 1 << b'.' | 1 << b'~
 
 /// A token within a word, or one whose pattern is in unusual case, is at least this long and random.
 const DOUBTFUL_CHARACTERS: usize = 16;
+/// How many bytes of words must lie ahead to know that a token is words too.
+const WORDS_AHEAD: usize = 40;
 /// How far a token may begin before its pattern, in bytes.
 const RUN_BYTES: usize = 128;
 /// The longest reference at the start of a sentence, in characters: `8FAB2C is my reference`.
@@ -37,6 +39,11 @@ impl Scan<'_> {
     pub(super) fn token(&mut self, pattern_end: usize, characters: usize, token: Token) -> Option<(usize, usize)> {
         let pattern_start = self.start_of_pattern(pattern_end, characters);
         if pattern_start < self.tokens_end {
+            return None;
+        }
+        // Words stay words from a later one on. Close to their end, something else may follow.
+        let (words_end, alphabet) = self.words_end;
+        if token.is_random && alphabet == token.alphabet && pattern_end + WORDS_AHEAD < words_end {
             return None;
         }
         let belongs = |byte| token.alphabet.has(byte);
@@ -67,6 +74,9 @@ impl Scan<'_> {
             () => body.iter().any(u8::is_ascii_alphanumeric),
         };
         if !is_enough {
+            if token.is_random && is_words(&body) {
+                self.words_end = (end, token.alphabet);
+            }
             return None;
         }
         self.tokens_end = end;
