@@ -14,7 +14,7 @@ pub(super) const BEARER: Alphabet = Alphabet(BASE64_ANY.0 | 1 << b'.' | 1 << b'~
 /// A token within a word, or one whose pattern is in unusual case, is at least this long and random.
 const DOUBTFUL_CHARACTERS: usize = 16;
 /// How many bytes of words must lie ahead to know that a token is words too.
-const WORDS_AHEAD: usize = 40;
+const WORDS_AHEAD: usize = 24;
 /// How far a token may begin before its pattern, in bytes.
 const RUN_BYTES: usize = 128;
 /// The longest reference at the start of a sentence, in characters: `8FAB2C is my reference`.

@@ -85,6 +85,8 @@ impl Scan<'_> {
             let end = self.without_trailing(start, end, b" \"'`*");
             let value = Value { start, end, quote: Some(b'"'), certainty: Certainty::Marked };
             if start < end && self.is_secret(value, name) && self.secret_part(value, name).is_some() {
+                // A row is no head of another table.
+                self.columns_end = row_end;
                 return Some(value);
             }
             row = row_end + 1;
