@@ -141,7 +141,7 @@ impl States {
             of_class[*class].get_or_insert(state);
         }
         // States without a match come first, and the dead one is the first of all.
-        let matches = |class: &usize| self.patterns(dfa, of_class[*class].unwrap_or(0));
+        let matches = |class: &usize| patterns_of(dfa, self.all[of_class[*class].unwrap_or(0)]);
         let mut order: Vec<usize> = (0..count).collect();
         order.sort_by_key(|class| (!matches(class).is_empty(), *class != self.merged[0], *class));
         let mut number = vec![0_u16; count];
@@ -172,10 +172,6 @@ impl States {
             matches: ranges.leak(),
             patterns: patterns.leak(),
         }
-    }
-
-    fn patterns(&self, dfa: &Dfa, index: usize) -> Vec<u16> {
-        patterns_of(dfa, self.all[index])
     }
 }
 

@@ -1,7 +1,7 @@
 //! Payment cards in a text.
 
 use super::luhn::{FEWEST_DIGITS, MOST_DIGITS, begins_card_number, is_card_number};
-use crate::engine::normal::{SOFT, is_line_break};
+use crate::engine::normal::is_line_break;
 use crate::engine::scan::{Evidence, Found, Scan};
 
 /// Separators of several characters. A long dash is three in the normal form.
@@ -23,6 +23,10 @@ fn is_word(letters: &[u8]) -> bool {
         || letters.len() >= 3
             && letters[1..].iter().all(u8::is_ascii_lowercase)
             && !letters.iter().all(u8::is_ascii_hexdigit)
+}
+
+fn is_separator(byte: u8) -> bool {
+    matches!(byte, b' ' | b'.' | b'-' | b'+') || is_line_break(byte)
 }
 
 impl Group {
@@ -133,7 +137,6 @@ impl Scan<'_> {
         let mut start = end;
         while start > self.digits_end {
             let byte = self.bytes[start - 1];
-            let is_separator = |byte: u8| matches!(byte, b' ' | b'.' | b'-' | b'+' | b'\n' | SOFT);
             let joins =
                 byte.is_ascii_digit() || is_separator(byte) && start >= 2 && self.bytes[start - 2].is_ascii_digit();
             if !joins {
@@ -146,9 +149,8 @@ impl Scan<'_> {
 
     fn next_group(&self, end: usize) -> Option<usize> {
         let separator = *self.bytes.get(end)?;
-        let is_separator = matches!(separator, b' ' | b'.' | b'-' | b'+' | b'\n' | SOFT);
         let wide = WIDE_SEPARATORS.iter().find(|wide| self.starts(end, wide));
         let next = end + wide.map_or(1, |wide| wide.len());
-        (is_separator && self.bytes.get(next).is_some_and(u8::is_ascii_digit)).then_some(next)
+        (is_separator(separator) && self.bytes.get(next).is_some_and(u8::is_ascii_digit)).then_some(next)
     }
 }
