@@ -80,7 +80,11 @@ pub(crate) fn compile(patterns: &[Hir], is_anchored: bool) -> Result<Automaton, 
     if states.all.len() > MOST_STATES {
         return Err(format!("the automaton has {} states, {MOST_STATES} at most", states.all.len()));
     }
-    Ok(states.table(&dfa))
+    let table = states.table(&dfa);
+    if table.patterns.len() > usize::from(u16::MAX) {
+        return Err(format!("the automaton lists {} matches, {} at most", table.patterns.len(), u16::MAX));
+    }
+    Ok(table)
 }
 
 type Dfa = dense::DFA<Vec<u32>>;

@@ -364,7 +364,7 @@ fn alphabet(name: &str) -> Result<Alphabet, String> {
         "entra" => &[DIGITS, LOWER, UPPER, "_-.~"],
         other => return Err(format!("no alphabet is called {other}")),
     };
-    Ok(Alphabet(parts.iter().flat_map(|part| part.bytes()).fold(0, |bits, byte| bits | 1 << byte)))
+    Ok(Alphabet::of(&parts.concat()))
 }
 
 fn looks(name: &str) -> Result<Looks, String> {

@@ -168,6 +168,16 @@ pub(crate) enum Meaning {
 }
 
 impl Alphabet {
+    /// The set of these characters, which must be ASCII.
+    pub(crate) const fn of(characters: &str) -> Self {
+        let (mut bits, mut index) = (0, 0);
+        while index < characters.len() {
+            bits |= 1 << characters.as_bytes()[index];
+            index += 1;
+        }
+        Self(bits)
+    }
+
     pub(crate) const fn has(self, byte: u8) -> bool {
         byte < 128 && self.0 >> byte & 1 == 1
     }

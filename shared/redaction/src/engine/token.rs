@@ -4,9 +4,10 @@ use super::normal::{SOFT, is_line_break};
 use super::scan::{Evidence, Scan};
 use super::tables::{Alphabet, Find, Token};
 
-pub(super) const DIGITS: Alphabet = alphabet("0123456789");
-pub(super) const BASE64: Alphabet = alphabet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
-pub(super) const BASE64_URL: Alphabet = alphabet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+pub(super) const DIGITS: Alphabet = Alphabet::of("0123456789");
+pub(super) const BASE64: Alphabet = Alphabet::of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
+pub(super) const BASE64_URL: Alphabet =
+    Alphabet::of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
 pub(super) const BASE64_URL_DOT: Alphabet = Alphabet(BASE64_URL.0 | 1 << b'.');
 pub(super) const BASE64_ANY: Alphabet = Alphabet(BASE64.0 | BASE64_URL.0 | 1 << b'=');
 pub(super) const BEARER: Alphabet = Alphabet(BASE64_ANY.0 | 1 << b'.' | 1 << b'~' | 1 << b'|');
@@ -228,15 +229,6 @@ impl Scan<'_> {
         let numbers = self.start_of(before.len(), 12, |byte| byte.is_ascii_digit() || byte == b';');
         numbers < before.len() && self.bytes[..numbers].ends_with(b"[")
     }
-}
-
-const fn alphabet(characters: &str) -> Alphabet {
-    let (mut bits, mut index) = (0, 0);
-    while index < characters.len() {
-        bits |= 1 << characters.as_bytes()[index];
-        index += 1;
-    }
-    Alphabet(bits)
 }
 
 pub(super) fn has_letter_and_digit(text: &[u8]) -> bool {
